@@ -1,0 +1,52 @@
+/**
+ * Record layouts, declared once as data.
+ *
+ * A record is a run of 32-bit words. Its declaration names each field, says who may touch it and what it holds; offsets
+ * follow from the order of the fields. Accessors, the verifier, the visualiser and the layout page of the docs all read
+ * this one declaration, so they cannot disagree. Hot code binds the offsets it needs to file-local constants:
+ *
+ *     const { freeIndex: FREE_INDEX } = MSpan.offset;   // folded by V8, unlike an imported constant
+ */
+
+/**
+ * Who may touch a field:
+ * `const` written before the record is published, then read by all; `owner` plain, by the owning P (or by whoever holds
+ * the record alone); `atomic` only through `Atomics`; `lock:NAME` written under that lock, read outside it with
+ * `Atomics.load`.
+ */
+export type Access = "const" | "owner" | "atomic" | `lock:${string}`;
+
+/** A field of a record: who may touch it, what it holds, and how many words it takes (1 unless said). */
+export interface FieldSpec {
+  readonly access: Access;
+  readonly doc: string;
+  readonly words?: number;
+}
+
+/** A record's layout, as made by {@link record}. Offsets and sizes are in 32-bit words. */
+export interface RecordLayout<K extends string = string> {
+  readonly name: string;
+  readonly words: number;
+  readonly fields: Readonly<Record<K, FieldSpec>>;
+  readonly offset: Readonly<Record<K, number>>;
+}
+
+/**
+ * Lays out a record of `words` 32-bit words, its fields one after another in the order given.
+ *
+ * @throws RangeError when the fields take more than `words` words: the declaration is wrong, not the program's data.
+ */
+export function record<K extends string>(
+  name: string,
+  words: number,
+  fields: Readonly<Record<K, FieldSpec>>,
+): RecordLayout<K> {
+  const offset = {} as Record<K, number>;
+  let at = 0;
+  for (const key of Object.keys(fields) as K[]) {
+    offset[key] = at;
+    at += fields[key].words ?? 1;
+  }
+  if (at > words) throw new RangeError(`record ${name}: its fields take ${at} words, declared are ${words}`);
+  return Object.freeze({ name, words, fields, offset: Object.freeze(offset) });
+}
