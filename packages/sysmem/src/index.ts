@@ -1,5 +1,11 @@
 export { PAGE_SHIFT, PAGE_SIZE, addrOf, alignUp, ptrOf, type Addr, type PageIndex, type Ptr } from "./addr.ts";
 export { SysmemError, type SysmemErrorCode } from "./errors.ts";
+export { FIXALLOC_CHUNK_BYTES, FixAlloc, FixAllocRecord, type FixAllocOptions } from "./fixalloc.ts";
+export { Frontier, FrontierRecord } from "./frontier.ts";
+export { LOCK_ORDER, RANK_CENTRAL, RANK_HEAP, RANK_PROCESSORS, lockName, type LockOrderEntry, type LockRank } from "./lock-order.ts";
+export { MAX_LOCK_OWNER, Mutexes, type MutexOptions } from "./mutex.ts";
+export { openOsPages, type OsPages, type OsPagesBackend } from "./os-pages.ts";
+export { PERSISTENT_CHUNK_BYTES, PERSISTENT_LARGE_BYTES, PersistentAlloc, PersistentAllocRecord } from "./persistentalloc.ts";
 export { record, type Access, type FieldSpec, type RecordLayout } from "./record.ts";
 export { planFingerprint, planRegion, type PlacedTable, type RegionPlan, type TableSpec } from "./region-plan.ts";
 export { MAX_REGION_BYTES, Region, WASM_PAGE_SIZE, canShareMemory, createRegion, openRegion } from "./region.ts";

@@ -1,0 +1,38 @@
+/**
+ * The order in which locks may be taken: one list, and nothing else decides.
+ *
+ * A thread that holds a lock may take another only of a higher rank, and never two of the same rank. Then no circle of
+ * waiting threads can close, whatever each of them does. `Mutexes` checks this at every lock, always.
+ *
+ * To add a lock, add a row where it belongs and renumber; the names in `access: "lock:NAME"` of record declarations are
+ * the names of this list.
+ */
+
+/** Where a lock stands in {@link LOCK_ORDER}: 1 is taken first. At most 30, so that the held ranks fit one small integer. */
+export type LockRank = number & { readonly __lockRank: never };
+
+/** A kind of lock: its name, its rank, and what may be written only while it is held. */
+export interface LockOrderEntry {
+  readonly name: string;
+  readonly rank: LockRank;
+  readonly guards: string;
+}
+
+/** The P table. */
+export const RANK_PROCESSORS: LockRank = 1 as LockRank;
+/** One span class's sets. */
+export const RANK_CENTRAL: LockRank = 2 as LockRank;
+/** Pages and everything they are handed out by. */
+export const RANK_HEAP: LockRank = 3 as LockRank;
+
+/** All locks, first to last. */
+export const LOCK_ORDER: readonly LockOrderEntry[] = Object.freeze([
+  { name: "processors", rank: RANK_PROCESSORS, guards: "the P table: attach, detach, take-over" },
+  { name: "central", rank: RANK_CENTRAL, guards: "one span class: its four sets, and the list a span is on" },
+  { name: "heap", rank: RANK_HEAP, guards: "page allocator, frontier, persistentalloc, the span records' fixalloc" },
+]);
+
+/** The name of the lock of that rank, for messages. */
+export function lockName(rank: number): string {
+  return LOCK_ORDER.find((entry) => entry.rank === rank)?.name ?? `rank ${rank}`;
+}
