@@ -1,0 +1,3 @@
+import { eslintConfig } from "@mallocgc/eslint-config";
+
+export default eslintConfig(import.meta.dirname);
