@@ -7,7 +7,6 @@ export type SizeClassErrorCode =
   | "ERR_PAGE_SIZE"
   | "ERR_MAX_SMALL_SIZE"
   | "ERR_MIN_ALIGN"
-  | "ERR_TOO_MANY_CLASSES"
   | "ERR_DIV_MAGIC"
   | "ERR_SELF_CHECK";
 

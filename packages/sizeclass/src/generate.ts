@@ -39,9 +39,9 @@ export const LARGE_SIZE_DIV = 128;
 
 /** Parameters of {@link generateSizeClasses}; the defaults are Go's. */
 export interface GenerateOptions {
-  /** Bytes of a page, the unit of spans: a power of two, 1 KiB to 1 MiB. Default 8192. */
+  /** Bytes of a page, the unit of spans: a power of two, 1 KiB to 64 KiB. Default 8192. */
   readonly pageSize?: number;
-  /** The largest class: a power of two, 2 KiB to 1 MiB. Default 32768. */
+  /** The largest class: a power of two, 2 KiB to 64 KiB. Default 32768. */
   readonly maxSmallSize?: number;
   /** What every address is a multiple of: a power of two, 8 to 128. Default 8. */
   readonly minAlign?: number;
@@ -92,22 +92,16 @@ export interface SizeClassTable {
  * Makes the size classes for a page size, a largest size and an alignment.
  *
  * @throws SizeClassError `ERR_PAGE_SIZE`, `ERR_MAX_SMALL_SIZE`, `ERR_MIN_ALIGN` for a parameter that is not a power of
- * two in its range; `ERR_TOO_MANY_CLASSES` when the parameters make more than 255 classes, which a byte cannot count;
- * `ERR_DIV_MAGIC` when they make spans so long that 32 bits cannot divide their offsets exactly.
+ * two in its range; `ERR_DIV_MAGIC` when they make spans so long that 32 bits cannot divide their offsets exactly (which
+ * happens when `maxSmallSize` is 64 KiB and pages are 16 KiB or more).
  */
 export function generateSizeClasses(options: GenerateOptions = {}): SizeClassTable {
   const { pageSize = 8192, maxSmallSize = 32768, minAlign = 8 } = options;
-  checkPowerOfTwo("ERR_PAGE_SIZE", "pageSize", pageSize, 1024, 1048576);
-  checkPowerOfTwo("ERR_MAX_SMALL_SIZE", "maxSmallSize", maxSmallSize, 2048, 1048576);
+  checkPowerOfTwo("ERR_PAGE_SIZE", "pageSize", pageSize, 1024, 65536);
+  checkPowerOfTwo("ERR_MAX_SMALL_SIZE", "maxSmallSize", maxSmallSize, 2048, 65536);
   checkPowerOfTwo("ERR_MIN_ALIGN", "minAlign", minAlign, 8, 128);
 
   const runs = raise(chooseSizes(pageSize, maxSmallSize, minAlign), pageSize);
-  if (runs.length > 255) {
-    throw new SizeClassError(
-      "ERR_TOO_MANY_CLASSES",
-      `pageSize ${pageSize}, maxSmallSize ${maxSmallSize} make ${runs.length} classes, and a byte counts 255: take a smaller maxSmallSize`,
-    );
-  }
   const rows = describe(runs, pageSize);
   const inexact = rows.find((row) => !dividesExactly(row));
   if (inexact !== undefined) {
@@ -241,7 +235,8 @@ function selfCheck(rows: readonly SizeClassRow[], pageSize: number, maxSmallSize
 /**
  * Whether `divMagic` divides each offset of the span exactly. divMagic * size = 2^32 + excess, so the product is off from
  * offset / size by offset * excess / (size * 2^32). The quotient has 1/size to spare before it reaches the next integer,
- * hence offset * excess must stay below 2^32; the offset that comes closest is the last byte of the last object.
+ * hence offset * excess must stay below 2^32; the offset that comes closest is the last byte of the last object
+ * (offsets with a smaller remainder have at least another 2^32 to spare, as excess < size <= 2^16).
  */
 function dividesExactly(row: SizeClassRow): boolean {
   const excess = row.divMagic * row.size - 2 ** 32;
