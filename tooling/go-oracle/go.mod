@@ -1,0 +1,3 @@
+module mallocgc/tooling/go-oracle
+
+go 1.26

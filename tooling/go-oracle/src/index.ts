@@ -1,0 +1,18 @@
+export { goAvailable, goVersion, recordWithGo } from "./go.ts";
+export { Mulberry32 } from "./prng.ts";
+export {
+  DATA,
+  HASH_START,
+  hashInto,
+  loadPrng,
+  loadSequences,
+  loadSizeClasses,
+  type ClassRow,
+  type GoVersion,
+  type PrngRecording,
+  type SequenceRecording,
+  type SequencesRecording,
+  type ShapeName,
+  type SizeClassRecording,
+} from "./recording.ts";
+export { sizesOf } from "./sizes.ts";

@@ -1,0 +1,35 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { expect, test } from "vitest";
+import { goVersion, recordWithGo } from "./go.ts";
+import { loadPrng, loadSequences, loadSizeClasses } from "./recording.ts";
+
+/** Why the recording cannot be compared here, or undefined when it can. */
+function reasonToSkip(): string | undefined {
+  const here = goVersion();
+  if (here === undefined) return "Go is not installed";
+  if (process.platform !== "linux" || process.arch !== "x64") return "386 binaries run on x86 Linux only";
+  const minor = (version: string): string => version.split(".").slice(0, 2).join(".");
+  const recorded = loadSequences().go;
+  if (minor(here) !== minor(recorded)) return `recorded with ${recorded}, here is ${here}`;
+  return undefined;
+}
+
+const reason = reasonToSkip();
+if (reason !== undefined) console.log(`the recordings are not compared with Go itself: ${reason}`);
+
+test.skipIf(reason !== undefined)("Go itself does today what was recorded", { timeout: 300_000 }, () => {
+  const folder = mkdtempSync(join(tmpdir(), "go-oracle-"));
+  try {
+    recordWithGo(folder);
+    const here = pathToFileURL(`${folder}/`);
+    const go = goVersion();
+    expect(loadPrng(here)).toEqual({ ...loadPrng(), go });
+    expect(loadSizeClasses(here)).toEqual({ ...loadSizeClasses(), go });
+    expect(loadSequences(here)).toEqual({ ...loadSequences(), go });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,110 @@
+/**
+ * What was recorded, with types. Every figure is a difference between before and after, taken where all spans in use were
+ * full, so it is what an empty heap would show. `main.go` and its neighbours say how; the README says what was left out.
+ */
+import { readFileSync } from "node:fs";
+
+/** Which Go made a recording. */
+export interface GoVersion {
+  readonly go: string;
+  readonly goarch: string;
+  readonly goos: string;
+  readonly gogc: string;
+  readonly goexperiment: string;
+}
+
+/** The generator's first values, to prove that it is replayed rightly. */
+export interface PrngRecording extends GoVersion {
+  readonly text: string;
+  readonly seed: number;
+  readonly values: readonly number[];
+}
+
+/** A size class, as seen from outside. `nelems...` is 0 where Go never uses the span class. */
+export interface ClassRow {
+  readonly size: number;
+  readonly npages: number;
+  readonly nelemsNoscan: number;
+  readonly nelemsScan: number;
+  /** The largest power of two, at most a page, that divides every address of a slot. */
+  readonly align: number;
+}
+
+/** The size classes; index 0 of `classes` is class 1. */
+export interface SizeClassRecording extends GoVersion {
+  /** `MemStats.BySize[i].Size`. */
+  readonly bySize: readonly number[];
+  /** Where the usable size changes: [smallest request, usable size], requests of 1 to 40960 bytes without pointers. */
+  readonly roundupNoscan: readonly (readonly [number, number])[];
+  /** The same for objects of pointers only, requests in steps of 4 bytes. */
+  readonly roundupScan: readonly (readonly [number, number])[];
+  readonly classes: readonly ClassRow[];
+}
+
+/** The name of a rule that draws sizes; `shapes.go` and `sizes.ts` hold the rules. */
+export type ShapeName = "uniform" | "small" | "tiny" | "pow2" | "large" | "edges" | "log" | "scan-log";
+
+/** A sequence of allocations and what it did to the heap. Lists per class begin with class 1. */
+export interface SequenceRecording {
+  readonly shape: ShapeName;
+  readonly rule: string;
+  /** Whether the objects hold pointers (and nothing else). */
+  readonly scan: boolean;
+  readonly seed: number;
+  readonly count: number;
+  readonly firstSizes: readonly number[];
+  readonly sizesHash: number;
+  readonly mallocs: number;
+  readonly frees: number;
+  readonly tinyAllocs: number;
+  readonly largeAllocs: number;
+  readonly heapObjects: number;
+  readonly totalAlloc: number;
+  readonly heapAlloc: number;
+  readonly heapInuse: number;
+  /** `MemStats.BySize[i].Mallocs`, all 61. */
+  readonly bySize: readonly number[];
+  /** Objects per size class, all 67. */
+  readonly byClass: readonly number[];
+  /** Spans opened per size class, seen in the addresses. */
+  readonly spans: readonly number[];
+  /** Per class, {@link hashInto} over each address modulo the page size, in order: which slots the objects got. */
+  readonly slotHashes: readonly number[];
+  /** Low four bits of the first 512 addresses, a hexadecimal digit each; `-` for a zero-size request. */
+  readonly firstOffsets: string;
+}
+
+/** All sequences, with the sizes that the shape `edges` chooses from. */
+export interface SequencesRecording extends GoVersion {
+  readonly edges: readonly number[];
+  readonly sequences: readonly SequenceRecording[];
+}
+
+/** The folder that holds the recordings of this project. */
+export const DATA: URL = new URL("../data/", import.meta.url);
+
+function read(folder: URL, name: string): unknown {
+  return JSON.parse(readFileSync(new URL(name, folder), "utf8"));
+}
+
+export function loadPrng(folder: URL = DATA): PrngRecording {
+  return read(folder, "prng.json") as PrngRecording;
+}
+
+export function loadSizeClasses(folder: URL = DATA): SizeClassRecording {
+  return read(folder, "size-classes.json") as SizeClassRecording;
+}
+
+export function loadSequences(folder: URL = DATA): SequencesRecording {
+  return read(folder, "sequences.json") as SequencesRecording;
+}
+
+/** Start value of {@link hashInto}. */
+export const HASH_START = 2166136261;
+
+/** FNV-1a over the three low bytes of `value`, lowest first; the recordings' hashes are made with it. */
+export function hashInto(hash: number, value: number): number {
+  let h = Math.imul(hash ^ (value & 0xff), 16777619);
+  h = Math.imul(h ^ ((value >>> 8) & 0xff), 16777619);
+  return Math.imul(h ^ ((value >>> 16) & 0xff), 16777619) >>> 0;
+}
