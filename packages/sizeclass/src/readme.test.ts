@@ -9,14 +9,15 @@ test("the README's example runs", async () => {
   await runReadmeExample(README);
 });
 
-/** A line of the README's table, computed; `averageWaste` goes through every size, to stay independent of `maxWaste`. */
+/** A line of the README's table, computed. The average goes through every size, to stay independent of `maxWaste`. */
 function wasteLine(pageSize: number): string {
-  const { rows, sizeToClass } = generateSizeClasses({ pageSize });
+  const table = generateSizeClasses({ pageSize });
+  const { rows } = table;
   const worst = (from: number, to: number): string =>
     (100 * Math.max(...rows.filter((row) => row.size > from && row.size <= to).map((row) => row.maxWaste))).toFixed(1);
   let waste = 0;
   for (let size = 1; size <= 32768; size++) {
-    const row = rows[sizeToClass(size) - 1]!;
+    const row = rows[table.sizeToClass(size) - 1]!;
     waste += 1 - (row.objects * size) / (row.pages * pageSize);
   }
   const longest = Math.max(...rows.map((row) => row.pages)) * (pageSize / 1024);
