@@ -1,0 +1,120 @@
+/** The command line: what the demo can be told, and what is wrong with it when it cannot. */
+import { statSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { dirname, resolve } from "node:path";
+import { parseArgs } from "node:util";
+
+/** The heap's size unless told otherwise. */
+export const DEFAULT_MAX_BYTES: number = 1024 ** 3;
+const LEAST_BYTES = 1024 ** 2;
+const MOST_BYTES = 4 * 1024 ** 3;
+const MOST_WORKERS = 64;
+
+/** The text of `--help`. */
+export const USAGE = `Index real text with several threads on one shared heap, then ask it.
+
+  npx -y pnpm@12 demo [-- DIR ...] [options]
+
+  DIR ...              directories or files to index: all that is text in them
+                       (default: the Markdown and TypeScript files of this project's node_modules and docs)
+  --workers N          threads that index and answer, 1 to ${MOST_WORKERS} (default: the number of cores)
+  --max-bytes B        size of the shared heap, such as 512MiB, from 1MiB to 4GiB (default: 1GiB)
+  --query WORD         ask for WORD instead of showing a prompt; may be repeated
+  --once               no prompt: run everything, check the answers by counting, and exit 0 if all was right
+  --json FILE          write the report as JSON
+  --record-sizes FILE  write the sizes asked of the heap as JSON: [[size, count], ...]
+  --help               show this
+
+Exit code: 0 done; 1 the heap was full, or the verifier or a check found something; 2 wrong arguments.
+`;
+
+/** What the command line asks for. */
+export interface DemoOptions {
+  /** Directories or files to index; empty for the default. */
+  readonly dirs: readonly string[];
+  readonly workers: number;
+  readonly maxBytes: number;
+  readonly queries: readonly string[];
+  readonly once: boolean;
+  readonly help: boolean;
+  readonly json: string | undefined;
+  readonly recordSizes: string | undefined;
+}
+
+/** Something is wrong with the command line. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+  readonly code = "ERR_USAGE";
+}
+
+/**
+ * Reads the command line (without the program's name). A leading `--`, which a package manager may pass on, is dropped.
+ *
+ * @throws UsageError when an argument is unknown, has no value, or a value that cannot be.
+ */
+export function parseArguments(args: readonly string[]): DemoOptions {
+  const { values, positionals } = parse(args[0] === "--" ? args.slice(1) : [...args]);
+  for (const dir of positionals) {
+    if (statSync(dir, { throwIfNoEntry: false }) === undefined) {
+      throw new UsageError(`DIR "${dir}" does not exist; give an existing directory or file`);
+    }
+  }
+  for (const file of [values.json, values["record-sizes"]]) {
+    if (file !== undefined && statSync(dirname(resolve(file)), { throwIfNoEntry: false })?.isDirectory() !== true) {
+      throw new UsageError(`"${file}" cannot be written: there is no directory ${dirname(resolve(file))}`);
+    }
+  }
+  return {
+    dirs: positionals,
+    workers: values.workers === undefined ? Math.min(MOST_WORKERS, availableParallelism()) : parseWorkers(values.workers),
+    maxBytes: values["max-bytes"] === undefined ? DEFAULT_MAX_BYTES : parseMaxBytes(values["max-bytes"]),
+    queries: values.query ?? [],
+    once: values.once ?? false,
+    help: values.help ?? false,
+    json: values.json,
+    recordSizes: values["record-sizes"],
+  };
+}
+
+/** A number of bytes: digits, perhaps with a fraction, then B, KB, MB, GB (powers of 1000) or KiB, MiB, GiB (of 1024), or nothing. */
+export function parseSize(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*(?:([kmg])(i?))?b?$/i.exec(text.trim());
+  if (match === null) throw new UsageError(`"${text}" is no size; write it like 512MiB, 1GiB or 67108864`);
+  const [, digits, prefix, binary] = match;
+  const power = prefix === undefined ? 0 : "kmg".indexOf(prefix.toLowerCase()) + 1;
+  return Math.round(Number(digits) * (binary === "" || binary === undefined ? 1000 : 1024) ** power);
+}
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        workers: { type: "string" },
+        "max-bytes": { type: "string" },
+        query: { type: "string", multiple: true },
+        once: { type: "boolean" },
+        json: { type: "string" },
+        "record-sizes": { type: "string" },
+        help: { type: "boolean", short: "h" },
+      },
+    });
+  } catch (cause) {
+    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
+
+function parseWorkers(text: string): number {
+  const n = /^\d+$/.test(text) ? Number(text) : 0;
+  if (n < 1 || n > MOST_WORKERS) throw new UsageError(`--workers takes a whole number from 1 to ${MOST_WORKERS}, not "${text}"`);
+  return n;
+}
+
+function parseMaxBytes(text: string): number {
+  const bytes = parseSize(text);
+  if (bytes < LEAST_BYTES || bytes > MOST_BYTES) {
+    throw new UsageError(`--max-bytes takes a size from 1MiB to 4GiB, not "${text}"`);
+  }
+  return bytes;
+}

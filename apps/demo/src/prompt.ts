@@ -1,0 +1,15 @@
+/** The prompt: a line in, answers out, until an empty line, Ctrl-C or the end of the input. */
+import { createInterface } from "node:readline/promises";
+
+/** Asks for lines on stdin and prints what `answer` makes of each. */
+export async function prompt(answer: (line: string) => Promise<string>): Promise<void> {
+  const lines = createInterface({ input: process.stdin, output: process.stdout, prompt: "word> " });
+  process.stdout.write("Ask for a word; an empty line leaves.\n");
+  lines.prompt();
+  for await (const line of lines) {
+    if (line.trim() === "") break;
+    process.stdout.write(`${await answer(line)}\n`);
+    lines.prompt();
+  }
+  lines.close();
+}

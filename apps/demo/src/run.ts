@@ -1,0 +1,114 @@
+/** The demo from start to end: list, index, report, answer, free, report. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type DemoOptions, UsageError } from "./arguments.ts";
+import { countByHand, difference } from "./check.ts";
+import { prompt } from "./prompt.ts";
+import { bytes, plural } from "./report/format.ts";
+import type { IndexReport, QueryLine, RunReport } from "./report/report.ts";
+import { compactSizes } from "./report/request-sizes.ts";
+import { freeText, indexText, queryText } from "./report/text.ts";
+import { Session, TOP_FILES } from "./session.ts";
+import { everyFile, listFiles, markdownAndTypeScript } from "./text/files.ts";
+import { termsOf } from "./text/tokenizer.ts";
+
+/** Asked by `--once` when no `--query` is given: frequent, seldom and absent words, and some that are not ASCII. */
+const FIXED_QUERIES: readonly string[] = ["the", "Promise", "license", "SharedArrayBuffer", "naïve", "日本語", "qzxjkvwy"];
+
+const PROJECT = join(import.meta.dirname, "../../..");
+const DEFAULT_DIRS: readonly string[] = [join(PROJECT, "node_modules"), join(PROJECT, "docs")];
+/** Most sizes in the file that `--record-sizes` writes. */
+const MOST_SIZES = 300;
+
+/** The files that a command line asks for, relative to `base` where they lie in it. */
+export function filesToIndex(dirs: readonly string[], base: string): string[] {
+  if (dirs.length === 0) return listFiles(DEFAULT_DIRS, markdownAndTypeScript, base);
+  const files = listFiles(dirs, everyFile, base);
+  if (files.length === 0) throw new UsageError(`there are no files under ${dirs.join(", ")}; give a directory with text in it`);
+  return files;
+}
+
+/**
+ * Runs the demo and returns its exit code: 0, or 1 when the heap was too small or anything was found wrong.
+ *
+ * @throws UsageError when there is nothing to index; HeapExhaustedError when the heap has no room even for the file names.
+ */
+export async function run(options: DemoOptions): Promise<number> {
+  const base = process.cwd();
+  const files = filesToIndex(options.dirs, base);
+  process.stderr.write(`${plural(files.length, "file")}, ${plural(options.workers, "worker")}, a shared heap of ${bytes(options.maxBytes)}\n`);
+
+  const session = await Session.start(options.maxBytes, files, base, options.workers);
+  const indexed = await session.indexAll(process.stderr);
+  session.verify("index whole");
+  process.stdout.write(indexText(indexed));
+
+  const queries: QueryLine[] = [];
+  if (indexed.exhausted === null) {
+    const asked = await answerAll(session, options);
+    queries.push(...(options.once ? checkByHand(asked, files, base) : asked));
+    for (const query of queries) process.stdout.write(`${queryText(query)}\n`);
+    if (!options.once && options.queries.length === 0) {
+      await prompt(async (line) => (await askLine(session, line, queries)).join("\n"));
+    }
+  } else {
+    process.stderr.write(exhaustedText(indexed, files.length));
+  }
+  if (options.recordSizes !== undefined) {
+    writeFileSync(options.recordSizes, `${JSON.stringify(compactSizes(await session.requestedSizes(), MOST_SIZES))}\n`);
+  }
+
+  const freed = await session.tearDown();
+  process.stdout.write(freeText({ ...freed, rssBefore: indexed.rssBefore, rssPeak: indexed.rssPeak }));
+  const report: RunReport = { ...indexed, ...freed, queries };
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
+  return isSound(report) ? 0 : 1;
+}
+
+async function answerAll(session: Session, options: DemoOptions): Promise<QueryLine[]> {
+  const words = options.queries.length > 0 ? options.queries : options.once ? FIXED_QUERIES : [];
+  const queries: QueryLine[] = [];
+  for (const term of words.flatMap(termsOf)) queries.push(await session.ask(term));
+  return queries;
+}
+
+async function askLine(session: Session, line: string, queries: QueryLine[]): Promise<string[]> {
+  const terms = termsOf(line);
+  if (terms.length === 0) return ["A term is made of letters, digits and _, at most 64 bytes; there is none in that line."];
+  const answers: string[] = [];
+  for (const term of terms) {
+    const query = await session.ask(term);
+    queries.push(query);
+    answers.push(queryText(query));
+  }
+  return answers;
+}
+
+function checkByHand(queries: readonly QueryLine[], files: readonly string[], base: string): QueryLine[] {
+  const counted = countByHand(
+    files,
+    base,
+    queries.map((query) => query.term),
+    TOP_FILES,
+  );
+  return queries.map((query) => {
+    const wrong = difference(query, counted.get(query.term)!);
+    if (wrong !== undefined) process.stderr.write(`${query.term}: ${wrong}\n`);
+    return { ...query, correct: wrong === undefined };
+  });
+}
+
+function exhaustedText(indexed: IndexReport, files: number): string {
+  return `The heap is full: ${indexed.exhausted ?? ""}
+${plural(indexed.files, "file")} of ${files} are indexed; what is there is whole, and is freed now. Give the heap more with --max-bytes (now ${bytes(indexed.maxBytes)}).
+`;
+}
+
+function isSound(report: RunReport): boolean {
+  return (
+    report.exhausted === null &&
+    report.verifyErrors === 0 &&
+    report.leakedBytes === 0 &&
+    report.queries.every((query) => query.correct !== false)
+  );
+}
