@@ -1,0 +1,3 @@
+module mallocgc/apps/benchmark/go
+
+go 1.24
