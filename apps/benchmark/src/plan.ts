@@ -1,0 +1,147 @@
+/**
+ * The plan of a run: which implementation does which case, with how much memory and how many operations, and what is left out and why.
+ *
+ * A child process stays below 3 GiB: fresh memory is bounded by FRESH_BYTES, live blocks by LIVE_BYTES, and what does not fit
+ * is skipped with the sum that shows it. Nothing is dropped silently.
+ */
+import { caseLabel, HEAP_BYTES, IMPLEMENTATIONS, type BenchCase, type CaseName, type ImplementationId } from "./cases.ts";
+import { meanSize, type Distribution } from "./distribution.ts";
+import type { Job } from "./job.ts";
+
+const MIB = 1024 * 1024;
+/** Blocks that alloc-fresh takes in one sample, all threads together. */
+const FRESH_BYTES = 1024 * MIB;
+const FRESH_OPS = 4_000_000;
+/** Blocks that may be live at once, all threads together. */
+const LIVE_BYTES = 1280 * MIB;
+/** A heap that metadata fills. */
+const FILL_BYTES = 256 * MIB;
+/** How long the timed part of a sample takes where the number of operations is free to choose. */
+const TARGET_MS = 60;
+/** Longer where the engine's collection, which comes at intervals, is part of the cost. */
+const TARGET_COLLECTED_MS = 120;
+
+/**
+ * `shared`: one heap serves all threads. `isolated`: each thread works for itself, but in competition for the memory of the
+ * process. `single`: made for one thread; two private copies would only repeat the figure for one, so it is not measured with more.
+ */
+type Threading = "shared" | "isolated" | "single";
+
+const THREADING: Readonly<Record<ImplementationId, Threading>> = {
+  mallocgc: "shared",
+  go: "shared",
+  "thi.ng": "single",
+  assemblyscript: "single",
+  uint8array: "isolated",
+  buffer: "isolated",
+};
+
+const COLLECTED: ReadonlySet<ImplementationId> = new Set(["uint8array", "buffer"]);
+
+/** Who has something to be timed in each case. */
+const TAKES_PART: Readonly<Record<CaseName, readonly ImplementationId[]>> = {
+  "alloc-fresh": IMPLEMENTATIONS,
+  "free-ring": IMPLEMENTATIONS,
+  "free-random": IMPLEMENTATIONS,
+  "create-heap": ["mallocgc", "thi.ng", "assemblyscript"],
+  "attach-heap": ["mallocgc"],
+  metadata: ["mallocgc"],
+};
+
+export interface PlannedCase {
+  readonly benchCase: BenchCase;
+  readonly samples: number;
+  /** One per implementation, in the order of a round. */
+  readonly jobs: readonly Job[];
+}
+
+export interface Skipped {
+  readonly what: string;
+  readonly why: string;
+}
+
+export interface Plan {
+  readonly cases: readonly PlannedCase[];
+  readonly skipped: readonly Skipped[];
+}
+
+export interface PlanInput {
+  readonly cases: readonly BenchCase[];
+  readonly samples: number;
+  readonly filter: RegExp | undefined;
+  readonly distribution: Distribution | undefined;
+  /** Why an implementation cannot be run on this machine. */
+  readonly missing: ReadonlyMap<ImplementationId, string>;
+}
+
+/** What a result is called, after `Benchmark`: what `--filter` is matched against. */
+export function benchmarkName(c: BenchCase, impl: ImplementationId): string {
+  return `Alloc/${caseLabel(c)}/impl=${impl}`;
+}
+
+export function makePlan(input: PlanInput): Plan {
+  const cases: PlannedCase[] = [];
+  const skipped: Skipped[] = [];
+  const missingAndWanted = new Set<ImplementationId>();
+  const keptToOneThread = new Set<ImplementationId>();
+  for (const benchCase of input.cases) {
+    const wanted = TAKES_PART[benchCase.case].filter((impl) => input.filter?.test(benchmarkName(benchCase, impl)) ?? true);
+    if (wanted.length === 0) continue;
+    const obstacle = whyImpossible(benchCase, input.distribution);
+    if (obstacle !== undefined) {
+      skipped.push({ what: caseLabel(benchCase), why: obstacle });
+      continue;
+    }
+    const jobs: Job[] = [];
+    for (const impl of wanted) {
+      if (input.missing.has(impl)) missingAndWanted.add(impl);
+      else if (benchCase.threads > 1 && THREADING[impl] === "single") keptToOneThread.add(impl);
+      else jobs.push(makeJob(benchCase, impl, input.distribution));
+    }
+    // A million live blocks take long to set up, and vary less.
+    const samples = (benchCase.live ?? 0) >= 1_000_000 ? Math.min(3, input.samples) : input.samples;
+    if (jobs.length > 0) cases.push({ benchCase, samples, jobs });
+  }
+  for (const impl of missingAndWanted) skipped.push({ what: `impl=${impl}`, why: input.missing.get(impl)! });
+  for (const impl of keptToOneThread) {
+    skipped.push({ what: `impl=${impl} with several threads`, why: "its memory cannot be shared; private copies would repeat the figure for one thread" });
+  }
+  return { cases, skipped };
+}
+
+function whyImpossible(c: BenchCase, distribution: Distribution | undefined): string | undefined {
+  if (c.size === "mixed" && distribution === undefined) return "data/demo-sizes.json is not there";
+  const bytes = (c.live ?? 0) * c.threads * meanSize(c.size, distribution);
+  if (bytes > LIVE_BYTES) return `${inMiB(bytes)} of live blocks; a sample may hold ${inMiB(LIVE_BYTES)}`;
+  return undefined;
+}
+
+function makeJob(c: BenchCase, impl: ImplementationId, distribution: Distribution | undefined): Job {
+  const job = { ...c, impl, targetMs: COLLECTED.has(impl) ? TARGET_COLLECTED_MS : TARGET_MS, seed: 1 };
+  const mean = meanSize(c.size, distribution);
+  // Room for rounding up to a size class and for a peer's headers.
+  const perBlock = mean * 1.25 + 32;
+  switch (c.case) {
+    case "alloc-fresh": {
+      const ops = Math.floor(Math.min(FRESH_OPS, FRESH_BYTES / mean) / c.threads);
+      return { ...job, ops, heapBytes: wholePages(ops * c.threads * perBlock) };
+    }
+    case "free-ring":
+    case "free-random":
+      return { ...job, heapBytes: wholePages((c.live ?? 0) * c.threads * perBlock) };
+    case "create-heap":
+    case "attach-heap":
+      return { ...job, heapBytes: HEAP_BYTES };
+    case "metadata":
+      return { ...job, heapBytes: FILL_BYTES };
+  }
+}
+
+/** Whole WebAssembly pages, and 64 MiB for the heap's own tables and what lies free. */
+function wholePages(bytes: number): number {
+  return Math.ceil((bytes + 64 * MIB) / 65536) * 65536;
+}
+
+function inMiB(bytes: number): string {
+  return `${Math.round(bytes / MIB)} MiB`;
+}

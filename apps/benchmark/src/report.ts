@@ -1,0 +1,134 @@
+/** What is printed and written when all samples are in: the table of ratios, the metadata, the checks, and the JSON list. */
+import Table from "cli-table3";
+import { IMPLEMENTATIONS, type BenchCase, type CaseName, type BlockSize, type ImplementationId } from "./cases.ts";
+import { find, medianNs, metadataShare, ns, ratioTo, type Check } from "./checks.ts";
+import type { MetadataParts } from "./impl/implementation.ts";
+import type { Skipped } from "./plan.ts";
+import type { Series } from "./run.ts";
+
+/** An element of the list that `--json` writes. */
+export interface JsonResult {
+  readonly case: CaseName;
+  readonly size: BlockSize;
+  readonly threads: number;
+  readonly live?: number;
+  readonly impl: ImplementationId;
+  /** Median of the samples. */
+  readonly nsPerOp: number;
+  readonly min: number;
+  readonly max: number;
+  readonly samples: readonly number[];
+  /** Operations timed in each sample. */
+  readonly ops: readonly number[];
+  readonly bytesPerOp: number;
+  readonly maxRssBytes?: number;
+  readonly metadata?: MetadataParts;
+}
+
+export function jsonResults(all: readonly Series[]): JsonResult[] {
+  return all.flatMap((series) => {
+    const { benchCase, impl, samples } = series;
+    const last = samples.at(-1);
+    if (last === undefined) return [];
+    const times = ns(series);
+    const rss = samples.flatMap((s) => (s.maxRssBytes === undefined ? [] : [s.maxRssBytes]));
+    return {
+      ...benchCase,
+      impl,
+      nsPerOp: medianNs(series),
+      min: Math.min(...times),
+      max: Math.max(...times),
+      samples: times,
+      ops: samples.map((s) => s.ops),
+      bytesPerOp: last.bytesPerOp,
+      ...(rss.length === 0 ? {} : { maxRssBytes: Math.max(...rss) }),
+      ...(last.metadata === undefined ? {} : { metadata: last.metadata }),
+    };
+  });
+}
+
+/** One row per case: our median with its range, each peer's median, and ours over the peer's. */
+export function ratioTable(all: readonly Series[]): string {
+  const peers = IMPLEMENTATIONS.filter((impl) => impl !== "mallocgc" && all.some((s) => s.impl === impl && s.samples.length > 0));
+  const table = new Table({
+    head: ["case", "size", "live", "threads", "mallocgc ns/op", ...peers.flatMap((peer) => [`${peer} ns/op`, "ratio"])],
+    colAligns: ["left", "right", "right", "right", "right", ...peers.flatMap(() => ["right", "right"] as const)],
+    style: { head: [], border: [], compact: true },
+    chars: COLUMNS_ONLY,
+  });
+  for (const c of distinctCases(all)) {
+    const ours = find(all, c, "mallocgc");
+    table.push([
+      c.case,
+      String(c.size),
+      c.live === undefined ? "" : String(c.live),
+      String(c.threads),
+      ours === undefined ? "-" : withRange(ours),
+      ...peers.flatMap((peer) => {
+        const theirs = find(all, c, peer);
+        if (theirs === undefined || theirs.samples.length === 0) return ["-", "-"];
+        const ratio = ratioTo(all, c, peer);
+        return [short(medianNs(theirs)), ratio === undefined ? "-" : `${short(ratio)}x`];
+      }),
+    ]);
+  }
+  return `${table.toString()}\nratio = mallocgc / peer, median over the rounds; below 1 mallocgc is the faster one. (min-max) is over the samples.`;
+}
+
+/** Where the bytes of a full heap went, part by part. */
+export function metadataTable(all: readonly Series[]): string {
+  const lines: string[] = [];
+  for (const series of all) {
+    const filled = series.samples.at(-1)?.metadata;
+    const share = metadataShare(series);
+    if (filled === undefined || share === undefined) continue;
+    const percent = (bytes: number): string => `${((bytes / filled.totalBytes) * 100).toFixed(2)} %`;
+    const parts = Object.entries(filled.parts).map(([name, bytes]) => `${name} ${percent(bytes)}`);
+    lines.push(
+      `a full heap of ${series.benchCase.size === "mixed" ? "mixed sizes" : `${series.benchCase.size} B blocks`}: ` +
+        `${filled.totalBytes} bytes, ${(share * 100).toFixed(2)} % of them metadata (${parts.join(", ")})`,
+    );
+  }
+  return lines.join("\n");
+}
+
+export function checksText(checks: readonly Check[]): string {
+  return checks
+    .map(({ promise, met, figures }) => {
+      const verdict = met === undefined ? "not measured" : met ? "met" : "NOT met";
+      return [`[${verdict}] ${promise}`, ...(figures.length === 0 ? [] : [`    ${figures.join(", ")}`])].join("\n");
+    })
+    .join("\n");
+}
+
+/** What was left out, and what failed. Empty when nothing was. */
+export function omissions(skipped: readonly Skipped[], all: readonly Series[]): string[] {
+  const failed = all.flatMap(({ benchCase, impl, failure }) =>
+    failure === undefined ? [] : [`failed: ${impl} in ${benchCase.case}, size ${benchCase.size}: ${failure}`],
+  );
+  return [...skipped.map(({ what, why }) => `skipped: ${what}: ${why}`), ...failed];
+}
+
+function distinctCases(all: readonly Series[]): BenchCase[] {
+  return [...new Set(all.map((series) => series.benchCase))];
+}
+
+function withRange(series: Series): string {
+  if (series.samples.length === 0) return "-";
+  const times = ns(series);
+  return `${short(medianNs(series))} (${short(Math.min(...times))}-${short(Math.max(...times))})`;
+}
+
+/** Three significant digits where there are fewer than three before the point. */
+function short(x: number): string {
+  if (x >= 100) return x.toFixed(0);
+  if (x >= 10) return x.toFixed(1);
+  if (x >= 1) return x.toFixed(2);
+  return x < 0.001 ? x.toExponential(1) : x.toPrecision(2);
+}
+
+const COLUMNS_ONLY: Readonly<Record<string, string>> = {
+  top: "", "top-mid": "", "top-left": "", "top-right": "",
+  bottom: "", "bottom-mid": "", "bottom-left": "", "bottom-right": "",
+  left: "", "left-mid": "", mid: "", "mid-mid": "", right: "", "right-mid": "", middle: " ",
+};
