@@ -1,0 +1,22 @@
+/** The record of an mcache: what a P allocates from, and what it has counted. Part of the P's record; only the P writes it. */
+import { NUM_SIZE_CLASSES, NUM_SPAN_CLASSES } from "@mallocgc/sizeclass";
+import { record, type RecordLayout } from "@mallocgc/sysmem";
+
+const fields = {
+  alloc: { access: "owner", words: NUM_SPAN_CLASSES, doc: "the span to allocate from, per span class; the empty span when there is none" },
+  tiny: { access: "owner", doc: "address of the current tiny block; 0 when there is none" },
+  tinyOffset: { access: "owner", doc: "bytes of it handed out" },
+  tinyMasks: { access: "owner", doc: "its masks, as an index of 16-bit halves (tiny-bits.ts of mspan)" },
+  owner: { access: "const", doc: "P id + 1, as written into the holder word of a span" },
+  spare: { access: "owner", words: 4, doc: "room for the sampling countdown and the sweepgen of the last flush" },
+  smallAllocs: { access: "owner", words: 2 * NUM_SIZE_CLASSES, doc: "objects allocated per size class, as float64; of spans given back or merged" },
+  smallFrees: { access: "owner", words: 2 * NUM_SIZE_CLASSES, doc: "objects freed per size class, as float64" },
+  tinyAllocs: { access: "owner", words: 2, doc: "tiny objects put into a block that was already there, as float64" },
+  largeAllocs: { access: "owner", words: 2, doc: "large objects allocated, as float64" },
+  largeAllocBytes: { access: "owner", words: 2, doc: "their bytes, in whole pages, as float64" },
+  largeFrees: { access: "owner", words: 2, doc: "large objects freed, as float64" },
+  largeFreeBytes: { access: "owner", words: 2, doc: "their bytes, as float64" },
+} as const;
+
+/** The layout of an mcache: aligned to a cache line, float64 fields on even words. */
+export const MCache: RecordLayout<keyof typeof fields> = record("mcache", 432, fields);

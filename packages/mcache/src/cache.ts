@@ -1,0 +1,143 @@
+/**
+ * mcache: the spans a P allocates from, one per span class, with no lock and no atomic operation.
+ *
+ *     alloc(spanClass, zero)   a slot of the cached span: one test for a slot, one for zeroing
+ *       └ miss: allocSlow      the next window of 32 slots, else
+ *           └ refill           what others freed in this span meanwhile; else give it to the central and take another
+ *
+ * A class with no span points at *the empty span*, a record without slots, so that the fast path needs no test for it.
+ *
+ * What a P allocates is counted when a span is given back or merged (`heldSince` = slots that were taken already), so the fast path
+ * counts nothing; readers add what the cached spans have handed out since.
+ */
+import { NUM_SPAN_CLASSES } from "@mallocgc/sizeclass";
+import type { Central } from "@mallocgc/mcentral";
+import { MSpan, type FreedBits, type SpanPtr, type Spans } from "@mallocgc/mspan";
+import type { Addr, Ptr, Region, TableSpec } from "@mallocgc/sysmem";
+import { MCache } from "./cache-record.ts";
+import { clearBytes } from "./clear.ts";
+
+const { alloc: ALLOC, owner: OWNER, smallAllocs: SMALL_ALLOCS, smallFrees: SMALL_FREES } = MCache.offset;
+const {
+  startAddr: START_ADDR, elemSize: ELEM_SIZE, nelems: NELEMS, freeIndex: FREE_INDEX, allocCache: ALLOC_CACHE, needzero: NEEDZERO,
+  heldSince: HELD_SINCE, allocCount: ALLOC_COUNT, sweepgen: SWEEPGEN, holder: HOLDER, spanClass: SPAN_CLASS,
+} = MSpan.offset;
+const NIL = 0 as Addr;
+const CLASSES = NUM_SPAN_CLASSES;
+
+/** The mcache of one P, for the thread that is that P. */
+export class Cache {
+  readonly mem: Int32Array;
+  readonly f64: Float64Array;
+  /** Word index of the cache's record. */
+  readonly base: Ptr;
+  readonly emptySpan: SpanPtr;
+  private readonly spans: Spans;
+  private readonly freed: FreedBits;
+  private readonly central: Central;
+
+  constructor(region: Region, base: Ptr, emptySpan: Ptr, spans: Spans, freed: FreedBits, central: Central) {
+    this.mem = region.i32;
+    this.f64 = region.f64;
+    this.base = base;
+    this.emptySpan = emptySpan as SpanPtr;
+    this.spans = spans;
+    this.freed = freed;
+    this.central = central;
+  }
+
+  /** The table this layer keeps in the region: the empty span, all zero for ever. */
+  static tables(): TableSpec[] {
+    return [{ name: "mcache.empty", bytes: MSpan.words * 4, align: 64, doc: "a span record without slots" }];
+  }
+
+  /** Makes the record an empty cache of the P with that owner number. Counters are kept: they belong to the heap's history. */
+  init(owner: number): void {
+    const mem = this.mem;
+    mem[this.base + OWNER] = owner;
+    mem.fill(this.emptySpan, this.base + ALLOC, this.base + ALLOC + CLASSES);
+  }
+
+  /** A slot of that span class, zeroed if `zero` is 1; 0 when the region is exhausted. */
+  alloc(spanClass: number, zero: number): Addr {
+    const mem = this.mem;
+    const s = mem[this.base + spanClass]!;
+    const cache = mem[s + ALLOC_CACHE]!;
+    if (cache === 0) return this.allocSlow(spanClass, zero);
+    const bit = 31 - Math.clz32(cache & -cache);
+    const slot = mem[s + FREE_INDEX]! + bit;
+    mem[s + ALLOC_CACHE] = (cache >>> bit) >>> 1;
+    mem[s + FREE_INDEX] = slot + 1;
+    const size = mem[s + ELEM_SIZE]!;
+    const addr = ((mem[s + START_ADDR]! + Math.imul(slot, size)) >>> 0) as Addr;
+    if ((mem[s + NEEDZERO]! & zero) !== 0) clearBytes(mem, addr, size);
+    return addr;
+  }
+
+  /** The window is spent: moves it on, or refills, and allocates. */
+  private allocSlow(spanClass: number, zero: number): Addr {
+    const mem = this.mem;
+    let s = mem[this.base + spanClass]! as SpanPtr;
+    let addr = this.spans.nextFree(s);
+    while (addr === NIL) {
+      if (!this.refill(spanClass)) return NIL;
+      s = mem[this.base + spanClass]! as SpanPtr;
+      addr = this.spans.nextFree(s);
+    }
+    if ((mem[s + NEEDZERO]! & zero) !== 0) clearBytes(mem, addr, mem[s + ELEM_SIZE]!);
+    return addr;
+  }
+
+  /**
+   * The cached span of that class is spent: takes back what was freed in it if that is enough, else exchanges it for another.
+   * False when the region is exhausted; then the class has no span.
+   */
+  refill(spanClass: number): boolean {
+    const mem = this.mem;
+    const old = mem[this.base + spanClass]! as SpanPtr;
+    if (old !== this.emptySpan) {
+      this.countAllocs(old);
+      if (this.freed.pending(old) >= this.central.threshold(spanClass)) {
+        this.freed.merge(old);
+        mem[old + HELD_SINCE] = mem[old + ALLOC_COUNT]!;
+        return true;
+      }
+      mem[this.base + spanClass] = this.emptySpan;
+      this.central.uncacheSpan(old);
+    }
+    const s = this.central.cacheSpan(spanClass);
+    if (s === 0) return false;
+    mem[s + HELD_SINCE] = mem[s + ALLOC_COUNT]!;
+    mem[s + SWEEPGEN] = mem[this.spans.heapSweepgen]! + 3;
+    Atomics.store(mem, s + HOLDER, mem[this.base + OWNER]!);
+    mem[this.base + spanClass] = s;
+    return true;
+  }
+
+  /** Gives every cached span back to its central, as before a sweep, a detach, or an exact reading of the heap. */
+  releaseAll(): void {
+    const mem = this.mem;
+    for (let spc = 0; spc < CLASSES; spc++) {
+      const s = mem[this.base + spc]! as SpanPtr;
+      if (s === this.emptySpan) continue;
+      this.countAllocs(s);
+      mem[this.base + spc] = this.emptySpan;
+      this.central.uncacheSpan(s);
+    }
+  }
+
+  /** Counts what was allocated from the span since it was taken or last counted. */
+  private countAllocs(s: SpanPtr): void {
+    const mem = this.mem;
+    const now = this.spans.isSpent(s) ? mem[s + NELEMS]! : this.spans.countHandedOut(s);
+    const at = ((this.base + SMALL_ALLOCS) >>> 1) + (mem[s + SPAN_CLASS]! >>> 1);
+    this.f64[at] = this.f64[at]! + (now - mem[s + HELD_SINCE]!);
+    mem[s + HELD_SINCE] = now;
+  }
+
+  /** Counts an explicit free of an object of that size class. */
+  countFree(sizeClass: number): void {
+    const at = ((this.base + SMALL_FREES) >>> 1) + sizeClass;
+    this.f64[at] = this.f64[at]! + 1;
+  }
+}

@@ -1,0 +1,265 @@
+/**
+ * mcentral: for each span class, the spans that no thread's cache holds, shared by all.
+ *
+ * Four sets per class: partial and full, each swept and unswept. The heap's sweepgen h tells which is which: of the two sets of a kind,
+ * number (h / 2) % 2 is the swept one, so that a new cycle turns all swept spans into unswept ones without touching them.
+ *
+ * `cacheSpan` finds a span with a free slot for an mcache, in Go's order:
+ *
+ *     1. partial swept: take it
+ *     2. partial unswept: sweep it, take it
+ *     3. full unswept: sweep it; take it if that freed a slot, else it is full and swept
+ *     4. new pages from the heap
+ *
+ * looking at no more than 100 spans in 2 and 3 together, so that one allocation never pays for a whole heap.
+ *
+ * Explicit free adds two moves, both owed by exactly one freeing thread (freed-bits.ts of mspan): a full span with enough freed slots
+ * goes to the partial set of its parity (`list`), and an empty one back to the heap (`release`). How many are enough is the
+ * central's `threshold`: an eighth of the slots. With fewer, a random workload would refill its cache every other allocation; so
+ * up to an eighth of a full span may lie idle. When the heap is exhausted, `reclaim` offers those too, and sets the threshold to 1 until
+ * the class can grow again.
+ *
+ * Invariants, under the lock: a span on a full set is in state full, one on a partial set in state listed; it has no holder.
+ */
+import { CLASS_TO_PAGES, NUM_SPAN_CLASSES } from "@mallocgc/sizeclass";
+import type { Heap } from "@mallocgc/mheap";
+import { FREED_FULL, FREED_HELD, FREED_LISTED, MSpan, SPAN_CLASS_TO_NELEMS, type FreedBits, type SpanPtr, type Spans } from "@mallocgc/mspan";
+import { RANK_CENTRAL, type Mutexes, type Ptr, type Region, type TableSpec } from "@mallocgc/sysmem";
+import { FULL, MCentral, PARTIAL } from "./central-record.ts";
+import { SpanSets } from "./span-set.ts";
+import type { Sweeper } from "./sweeper.ts";
+
+const { nelems: NELEMS, allocCount: ALLOC_COUNT, spanClass: SPAN_CLASS, freed: FREED, holder: HOLDER, next: NEXT } = MSpan.offset;
+const { heads: HEADS, lock: LOCK, threshold: THRESHOLD } = MCentral.offset;
+const WORDS = MCentral.words;
+const FULL_SETS = FULL;
+const PARTIAL_SETS = PARTIAL;
+const STATE_HELD = FREED_HELD;
+const STATE_FULL = FREED_FULL;
+const STATE_LISTED = FREED_LISTED;
+const RANK = RANK_CENTRAL;
+const PAGES_OF = CLASS_TO_PAGES;
+const NELEMS_OF = SPAN_CLASS_TO_NELEMS;
+const NIL = 0 as SpanPtr;
+
+/** Unswept spans that one `cacheSpan` looks at before it asks the heap for a new one; as in Go. */
+export const SPAN_BUDGET = 100;
+
+/** Freed slots at which a full span of `nelems` slots is offered again: an eighth of them, at least one. */
+export function reuseThreshold(nelems: number): number {
+  return Math.max(1, nelems >>> 3);
+}
+
+/** The centrals of one region, as one thread sees them. */
+export class Central {
+  readonly mem: Int32Array;
+  /** Word index of the first central's record; that of span class c is c * 16 further. */
+  readonly base: Ptr;
+  readonly sets: SpanSets;
+  private readonly spans: Spans;
+  private readonly freed: FreedBits;
+  private readonly mutexes: Mutexes;
+  private readonly heap: Heap;
+  private readonly sweeper: Sweeper | undefined;
+
+  constructor(region: Region, base: Ptr, spans: Spans, freed: FreedBits, mutexes: Mutexes, heap: Heap, sweeper?: Sweeper) {
+    this.mem = region.i32;
+    this.base = base;
+    this.sets = new SpanSets(region);
+    this.spans = spans;
+    this.freed = freed;
+    this.mutexes = mutexes;
+    this.heap = heap;
+    this.sweeper = sweeper;
+  }
+
+  /** The table this layer keeps in the region: one cache line per span class. */
+  static tables(): TableSpec[] {
+    return [{ name: "mcentral", bytes: NUM_SPAN_CLASSES * MCentral.words * 4, align: 64, doc: "the sets of each span class" }];
+  }
+
+  /** Fills in the records of a new region. */
+  init(): void {
+    for (let spc = 0; spc < NUM_SPAN_CLASSES; spc++) {
+      this.mem[this.recordOf(spc) + THRESHOLD] = reuseThreshold(NELEMS_OF[spc]!);
+    }
+  }
+
+  /** The record of a span class. */
+  recordOf(spanClass: number): Ptr {
+    return (this.base + spanClass * WORDS) as Ptr;
+  }
+
+  /** Freed slots at which a full span of this class is offered again. */
+  threshold(spanClass: number): number {
+    return this.mem[this.base + spanClass * WORDS + THRESHOLD]!;
+  }
+
+  /**
+   * A span of that class with at least one free slot, held by the caller, its search for free slots at the start and `allocCount`
+   * exact; or 0 when the region is exhausted.
+   */
+  cacheSpan(spanClass: number): SpanPtr {
+    let s = this.takePartialSwept(spanClass);
+    if (s === NIL && this.sweeper !== undefined) s = this.takeUnswept(spanClass, this.sweeper);
+    if (s === NIL) s = this.grow(spanClass);
+    return s;
+  }
+
+  private takePartialSwept(spanClass: number): SpanPtr {
+    const central = this.recordOf(spanClass);
+    for (;;) {
+      const s = this.take(central, PARTIAL_SETS + this.sweptIndex());
+      if (s === NIL) return NIL;
+      this.freed.merge(s);
+      if (this.mem[s + ALLOC_COUNT] !== this.mem[s + NELEMS]) return s;
+      this.uncacheSpan(s);
+    }
+  }
+
+  private takeUnswept(spanClass: number, sweeper: Sweeper): SpanPtr {
+    const central = this.recordOf(spanClass);
+    let budget = SPAN_BUDGET;
+    for (let kind = PARTIAL_SETS; kind <= FULL_SETS; kind += FULL_SETS - PARTIAL_SETS) {
+      for (; budget > 0; budget--) {
+        const s = this.take(central, kind + 1 - this.sweptIndex());
+        if (s === NIL) break;
+        if (!sweeper.tryAcquire(s)) continue;
+        sweeper.sweep(s);
+        this.freed.merge(s);
+        if (this.mem[s + ALLOC_COUNT] !== this.mem[s + NELEMS]) return s;
+        this.uncacheSpan(s);
+      }
+    }
+    return NIL;
+  }
+
+  private grow(spanClass: number): SpanPtr {
+    const s = this.heap.alloc(PAGES_OF[spanClass >> 1]!, spanClass);
+    const threshold = this.base + spanClass * WORDS + THRESHOLD;
+    if (s !== NIL && this.mem[threshold] === 1) Atomics.store(this.mem, threshold, reuseThreshold(NELEMS_OF[spanClass]!));
+    return s;
+  }
+
+  /** Takes the first span of a set and makes the caller its holder; 0 when the set is empty. */
+  private take(central: Ptr, set: number): SpanPtr {
+    const mem = this.mem;
+    // An empty set needs no lock: a span that is being added now is found the next time.
+    if (mem[central + HEADS + set] === NIL) return NIL;
+    this.mutexes.lock((central + LOCK) as Ptr, RANK);
+    const s = this.sets.popLocked(central, set);
+    if (s !== NIL) this.freed.setState(s, set < FULL_SETS ? STATE_LISTED : STATE_FULL, STATE_HELD);
+    this.mutexes.unlock((central + LOCK) as Ptr, RANK);
+    return s;
+  }
+
+  /**
+   * Takes a span back from its holder: empty, its pages go to the heap; with a free slot, or enough freed ones, to the partial set;
+   * else to the full set. The holder has done with it.
+   */
+  uncacheSpan(s: SpanPtr): void {
+    const mem = this.mem;
+    const nelems = mem[s + NELEMS]!;
+    mem[s + HOLDER] = 0;
+    if (this.spans.isSpent(s) && this.freed.pending(s) === 0) mem[s + ALLOC_COUNT] = nelems;
+    else this.freed.merge(s);
+    const allocCount = mem[s + ALLOC_COUNT]!;
+    const spanClass = mem[s + SPAN_CLASS]!;
+    const central = this.recordOf(spanClass);
+    const swept = this.sweptIndex();
+    this.mutexes.lock((central + LOCK) as Ptr, RANK);
+    const toFull = allocCount === nelems;
+    const waiting = this.freed.setState(s, STATE_HELD, toFull ? STATE_FULL : STATE_LISTED);
+    // Less than nothing waits while some thread has freed a merged slot and not counted it yet: that thread will release the span.
+    if (waiting === allocCount) {
+      this.freed.setState(s, toFull ? STATE_FULL : STATE_LISTED, STATE_HELD);
+      this.mutexes.unlock((central + LOCK) as Ptr, RANK);
+      this.heap.free(s);
+      return;
+    }
+    if (toFull && waiting >= mem[central + THRESHOLD]!) {
+      this.listLocked(central, spanClass, s, swept);
+    } else {
+      this.sets.pushLocked(central, spanClass, (toFull ? FULL_SETS : PARTIAL_SETS) + swept, s);
+    }
+    this.mutexes.unlock((central + LOCK) as Ptr, RANK);
+  }
+
+  /** Moves a full span, on no set, to the partial set of index `parity`. */
+  private listLocked(central: Ptr, spanClass: number, s: SpanPtr, parity: number): void {
+    this.freed.setState(s, STATE_FULL, STATE_LISTED);
+    this.sets.pushLocked(central, spanClass, PARTIAL_SETS + parity, s);
+  }
+
+  /** What a thread owes whose free returned FREE_LIST: the span leaves the full set. Any thread, no lock held. */
+  list(s: SpanPtr): void {
+    const mem = this.mem;
+    const spanClass = mem[s + SPAN_CLASS]!;
+    const central = this.recordOf(spanClass);
+    this.mutexes.lock((central + LOCK) as Ptr, RANK);
+    const set = this.sets.setOfLocked(spanClass, s);
+    // On another set, or on none: it was taken meanwhile, and its holder will merge.
+    if (set >= FULL_SETS) {
+      this.sets.removeLocked(central, set, s);
+      this.listLocked(central, spanClass, s, set - FULL_SETS);
+      if (this.freed.pending(s) === mem[s + ALLOC_COUNT]!) {
+        this.releaseLocked(central, spanClass, s);
+        return;
+      }
+    }
+    this.mutexes.unlock((central + LOCK) as Ptr, RANK);
+  }
+
+  /** What a thread owes whose free returned FREE_EMPTY: the span's pages go back to the heap. Any thread, no lock held. */
+  release(s: SpanPtr): void {
+    const mem = this.mem;
+    const spanClass = mem[s + SPAN_CLASS]!;
+    const central = this.recordOf(spanClass);
+    this.mutexes.lock((central + LOCK) as Ptr, RANK);
+    const set = this.sets.setOfLocked(spanClass, s);
+    if (set >= PARTIAL_SETS && set < FULL_SETS && this.freed.pending(s) === mem[s + ALLOC_COUNT]!) {
+      this.releaseLocked(central, spanClass, s);
+      return;
+    }
+    this.mutexes.unlock((central + LOCK) as Ptr, RANK);
+  }
+
+  /** Takes an empty span off its partial set, lets go of the lock, and gives the pages back. */
+  private releaseLocked(central: Ptr, spanClass: number, s: SpanPtr): void {
+    this.sets.removeLocked(central, this.sets.setOfLocked(spanClass, s), s);
+    this.freed.setState(s, STATE_LISTED, STATE_HELD);
+    this.mutexes.unlock((central + LOCK) as Ptr, RANK);
+    this.heap.free(s);
+  }
+
+  /**
+   * The heap is exhausted: offers every full span of this class that has a freed slot, and from now on at the first freed slot.
+   * Returns how many spans were moved.
+   */
+  reclaim(spanClass: number): number {
+    const mem = this.mem;
+    const central = this.recordOf(spanClass);
+    let moved = 0;
+    this.mutexes.lock((central + LOCK) as Ptr, RANK);
+    Atomics.store(mem, central + THRESHOLD, 1);
+    for (let parity = 0; parity < 2; parity++) {
+      let s = mem[central + HEADS + FULL_SETS + parity]! as SpanPtr;
+      while (s !== NIL) {
+        const next = mem[s + NEXT]! as SpanPtr;
+        if (Atomics.load(mem, s + FREED) > STATE_FULL) {
+          this.sets.removeLocked(central, FULL_SETS + parity, s);
+          this.listLocked(central, spanClass, s, parity);
+          moved++;
+        }
+        s = next;
+      }
+    }
+    this.mutexes.unlock((central + LOCK) as Ptr, RANK);
+    return moved;
+  }
+
+  /** Which of the two sets of a kind is the swept one. */
+  private sweptIndex(): number {
+    return (this.mem[this.spans.heapSweepgen]! >>> 1) & 1;
+  }
+}

@@ -1,0 +1,239 @@
+/**
+ * Spans: reading, filling in and allocating from span records (the model is told in span.ts).
+ *
+ * The fast path is `nextFreeFast`: one test, three loads of the record and two stores. It knows only the 32-slot window in
+ * `allocCache`; `nextFree` moves the window on. Both are for the holder alone. Nothing here takes a lock.
+ */
+import { CLASS_TO_SIZE } from "@mallocgc/sizeclass";
+import { PAGE_SHIFT, type Addr, type Ptr, type Region, type TableSpec } from "@mallocgc/sysmem";
+import { FREED_HELD } from "./freed-word.ts";
+import { heapBitsBytes, inlineBitsBytes, SPAN_CLASS_TO_NELEMS } from "./span-shape.ts";
+import { MSpan, SPAN_DEAD, SPAN_IN_USE, type SpanPtr } from "./span.ts";
+
+const {
+  startAddr: START_ADDR, elemSize: ELEM_SIZE, nelems: NELEMS, freeIndex: FREE_INDEX, allocCache: ALLOC_CACHE,
+  allocBits: ALLOC_BITS, needzero: NEEDZERO, spanClass: SPAN_CLASS, npages: NPAGES, limit: LIMIT,
+  ownAllocBits: OWN_ALLOC_BITS, heldSince: HELD_SINCE, state: STATE, sweepgen: SWEEPGEN, freed: FREED,
+  freedBits: FREED_BITS, ownFreedBits: OWN_FREED_BITS, allocCount: ALLOC_COUNT, holder: HOLDER, onSet: ON_SET,
+  next: NEXT, prev: PREV, tinyBits: TINY_BITS, specials: SPECIALS, largeType: LARGE_TYPE,
+} = MSpan.offset;
+const DEAD = SPAN_DEAD;
+const IN_USE = SPAN_IN_USE;
+const HELD = FREED_HELD;
+const NIL = 0;
+const PAGE_BITS = PAGE_SHIFT;
+const NELEMS_OF = SPAN_CLASS_TO_NELEMS;
+const SIZE_OF = CLASS_TO_SIZE;
+
+/** Bits set in a 32-bit word. */
+export function popcount32(x: number): number {
+  x -= (x >>> 1) & 0x55555555;
+  x = (x & 0x33333333) + ((x >>> 2) & 0x33333333);
+  x = (x + (x >>> 4)) & 0x0f0f0f0f;
+  return Math.imul(x, 0x01010101) >>> 24;
+}
+
+/** Span records of one region, as one thread sees them. */
+export class Spans {
+  readonly mem: Int32Array;
+  /** The word that holds the heap's sweepgen: +2 for each collection. */
+  readonly heapSweepgen: Ptr;
+
+  constructor(region: Region, state: Ptr) {
+    this.mem = region.i32;
+    this.heapSweepgen = state;
+  }
+
+  /** The table this layer keeps in the region: the heap's sweepgen, on a cache line of its own. */
+  static tables(): TableSpec[] {
+    return [{ name: "mspan", bytes: 64, align: 64, doc: "the heap's sweepgen" }];
+  }
+
+  /** Next free slot of the window as an address, or 0 when the window is spent. Holder only; no lock, no Atomics. */
+  nextFreeFast(s: SpanPtr): Addr {
+    const mem = this.mem;
+    const cache = mem[s + ALLOC_CACHE]!;
+    if (cache === 0) return NIL as Addr;
+    const bit = 31 - Math.clz32(cache & -cache);
+    const slot = mem[s + FREE_INDEX]! + bit;
+    mem[s + ALLOC_CACHE] = (cache >>> bit) >>> 1;
+    mem[s + FREE_INDEX] = slot + 1;
+    return ((mem[s + START_ADDR]! + Math.imul(slot, mem[s + ELEM_SIZE]!)) >>> 0) as Addr;
+  }
+
+  /** Next free slot as an address, or 0 when the span is spent; then `freeIndex` equals `nelems`. Holder only. */
+  nextFree(s: SpanPtr): Addr {
+    const mem = this.mem;
+    if (mem[s + ALLOC_CACHE] === 0) {
+      const nelems = mem[s + NELEMS]!;
+      const allocBits = mem[s + ALLOC_BITS]!;
+      let index = (mem[s + FREE_INDEX]! + 31) & ~31;
+      while (index < nelems && mem[allocBits + (index >>> 5)] === -1) index += 32;
+      if (index >= nelems) {
+        mem[s + FREE_INDEX] = nelems;
+        return NIL as Addr;
+      }
+      mem[s + FREE_INDEX] = index;
+      mem[s + ALLOC_CACHE] = ~mem[allocBits + (index >>> 5)]!;
+    }
+    return this.nextFreeFast(s);
+  }
+
+  /** Whether every slot was handed out: the holder's search has come to the end. */
+  isSpent(s: SpanPtr): boolean {
+    return this.mem[s + FREE_INDEX] === this.mem[s + NELEMS];
+  }
+
+  /** Starts the search for free slots anew at slot 0, from `allocBits` as they are. Holder only. */
+  rewind(s: SpanPtr): void {
+    const mem = this.mem;
+    mem[s + ALLOC_CACHE] = ~mem[mem[s + ALLOC_BITS]!]!;
+    // Pairs with wasHandedOutConfirmed: who reads the new freeIndex also reads the allocBits written before it.
+    Atomics.store(mem, s + FREE_INDEX, 0);
+  }
+
+  /** The slot that holds address `addr` of span `s`, also for an address inside the slot. May be beyond `nelems`. */
+  slotOf(s: SpanPtr, addr: number): number {
+    return (((addr - this.mem[s + START_ADDR]!) >>> 0) / (this.mem[s + ELEM_SIZE]! >>> 0)) | 0;
+  }
+
+  /** The address of a slot. */
+  slotAddr(s: SpanPtr, slot: number): Addr {
+    return ((this.mem[s + START_ADDR]! + Math.imul(slot, this.mem[s + ELEM_SIZE]!)) >>> 0) as Addr;
+  }
+
+  /** Whether the slot was handed out, by plain reads: a `false` may be stale, and is to be confirmed. */
+  wasHandedOut(s: SpanPtr, slot: number): boolean {
+    const mem = this.mem;
+    if (slot >= mem[s + NELEMS]!) return false;
+    return slot < mem[s + FREE_INDEX]! || ((mem[mem[s + ALLOC_BITS]! + (slot >>> 5)]! >>> (slot & 31)) & 1) === 1;
+  }
+
+  /** As {@link wasHandedOut}, by ordered reads: pairs with the store of freeIndex in `rewind`. */
+  wasHandedOutConfirmed(s: SpanPtr, slot: number): boolean {
+    const mem = this.mem;
+    if (slot >= mem[s + NELEMS]!) return false;
+    if (slot < Atomics.load(mem, s + FREE_INDEX)) return true;
+    return ((Atomics.load(mem, mem[s + ALLOC_BITS]! + (slot >>> 5)) >>> (slot & 31)) & 1) === 1;
+  }
+
+  /**
+   * Slots handed out and not merged back, counted from the bits: exact for the holder, and for anyone while the holder rests.
+   * The fast path keeps no count of its own.
+   */
+  countHandedOut(s: SpanPtr): number {
+    const mem = this.mem;
+    const nelems = mem[s + NELEMS]!;
+    const freeIndex = mem[s + FREE_INDEX]!;
+    const allocBits = mem[s + ALLOC_BITS]!;
+    const nwords = (nelems + 31) >>> 5;
+    let n = 0;
+    for (let w = 0; w < nwords; w++) {
+      const below = freeIndex - (w << 5);
+      let word = mem[allocBits + w]!;
+      if (below >= 32) word = -1;
+      else if (below > 0) word |= (1 << below) - 1;
+      n += popcount32(word);
+    }
+    return n - ((nwords << 5) - nelems);
+  }
+
+  /**
+   * Fills in the record `s` for the pages at `base`, all slots free, and publishes it as in use, held by nobody's mcache yet.
+   * `npages` is the class's own for a size class, any for large objects (span class 0 or 1). `needzero` says whether the
+   * pages may hold old bytes. The caller holds the pages and the record alone.
+   */
+  init(s: SpanPtr, base: Addr, npages: number, spanClass: number, needzero: number): void {
+    const mem = this.mem;
+    const sizeClass = spanClass >> 1;
+    const nbytes = npages << PAGE_BITS;
+    const elemSize = sizeClass === 0 ? nbytes : SIZE_OF[sizeClass]!;
+    const nelems = NELEMS_OF[spanClass]!;
+    mem[s + START_ADDR] = base;
+    mem[s + ELEM_SIZE] = elemSize;
+    mem[s + NELEMS] = nelems;
+    mem[s + FREE_INDEX] = 0;
+    mem[s + NEEDZERO] = needzero;
+    mem[s + SPAN_CLASS] = spanClass;
+    mem[s + NPAGES] = npages;
+    mem[s + LIMIT] = base + Math.imul(elemSize, nelems);
+    mem[s + HELD_SINCE] = 0;
+    mem[s + ALLOC_COUNT] = 0;
+    mem[s + HOLDER] = 0;
+    mem[s + ON_SET] = 0;
+    mem[s + NEXT] = 0;
+    mem[s + PREV] = 0;
+    mem[s + TINY_BITS] = 0;
+    mem[s + SPECIALS] = 0;
+    mem[s + LARGE_TYPE] = 0;
+    mem[s + FREED] = HELD;
+    const inline = sizeClass === 0 ? 0 : inlineBitsBytes(elemSize);
+    if (inline === 0) this.initOwnBits(s, nelems);
+    else this.initInlineBits(s, (base + nbytes - inline) >>> 2, inline, nelems, needzero);
+    mem[s + ALLOC_CACHE] = ~mem[mem[s + ALLOC_BITS]!]!;
+    mem[s + SWEEPGEN] = mem[this.heapSweepgen]!;
+    // Publishes the record: pairs with the load of the state in the page map's lookup of addresses from outside.
+    Atomics.store(mem, s + STATE, IN_USE);
+  }
+
+  private initOwnBits(s: SpanPtr, nelems: number): void {
+    const mem = this.mem;
+    mem[s + ALLOC_BITS] = s + OWN_ALLOC_BITS;
+    mem[s + FREED_BITS] = s + OWN_FREED_BITS;
+    mem[s + OWN_ALLOC_BITS] = nelems >= 32 ? 0 : -1 << nelems;
+    mem[s + OWN_ALLOC_BITS + 1] = nelems <= 32 ? -1 : -1 << (nelems - 32);
+    mem[s + OWN_FREED_BITS] = 0;
+    mem[s + OWN_FREED_BITS + 1] = 0;
+  }
+
+  private initInlineBits(s: SpanPtr, bits: number, nbytes: number, nelems: number, needzero: number): void {
+    const mem = this.mem;
+    const half = nbytes >>> 3;
+    mem[s + ALLOC_BITS] = bits;
+    mem[s + FREED_BITS] = bits + half;
+    if (needzero !== 0) {
+      const heapBits = heapBitsBytes(mem[s + ELEM_SIZE]!, mem[s + NPAGES]!, (mem[s + SPAN_CLASS]! & 1) === 1) >>> 2;
+      mem.fill(0, bits - heapBits, bits + 2 * half);
+    }
+    const last = nelems >>> 5;
+    if ((nelems & 31) !== 0) mem[bits + last] = -1 << (nelems & 31);
+    for (let w = (nelems + 31) >>> 5; w < half; w++) mem[bits + w] = -1;
+  }
+
+  /** Marks the record dead: from here on no address resolves to it. The caller holds the span alone. */
+  retire(s: SpanPtr): void {
+    Atomics.store(this.mem, s + STATE, DEAD);
+  }
+
+  /** Where the heap bits of a span with small objects and pointers start, as a word index; 0 when it has none. */
+  heapBits(s: SpanPtr): Ptr {
+    const mem = this.mem;
+    const nbytes = heapBitsBytes(mem[s + ELEM_SIZE]!, mem[s + NPAGES]!, (mem[s + SPAN_CLASS]! & 1) === 1);
+    return (nbytes === 0 ? 0 : mem[s + ALLOC_BITS]! - (nbytes >>> 2)) as Ptr;
+  }
+
+  state(s: SpanPtr): number {
+    return Atomics.load(this.mem, s + STATE);
+  }
+  base(s: SpanPtr): Addr {
+    return (this.mem[s + START_ADDR]! >>> 0) as Addr;
+  }
+  limit(s: SpanPtr): Addr {
+    return (this.mem[s + LIMIT]! >>> 0) as Addr;
+  }
+  npages(s: SpanPtr): number {
+    return this.mem[s + NPAGES]!;
+  }
+  elemSize(s: SpanPtr): number {
+    return this.mem[s + ELEM_SIZE]! >>> 0;
+  }
+  nelems(s: SpanPtr): number {
+    return this.mem[s + NELEMS]!;
+  }
+  spanClass(s: SpanPtr): number {
+    return this.mem[s + SPAN_CLASS]!;
+  }
+  allocCount(s: SpanPtr): number {
+    return this.mem[s + ALLOC_COUNT]!;
+  }
+}

@@ -1,0 +1,250 @@
+/**
+ * mallocgc and free, by size and address.
+ *
+ *     0                      the shared zero address
+ *     1..15, no pointers     the tiny allocator
+ *     16..32760              a slot of the cached span of its class (with pointers and above 128 B: 8 bytes more, for the type header)
+ *     larger                 whole pages of their own
+ *
+ * `malloc` tests that the size is an integer and small, looks up the class, and calls the cache: no lock, no atomic operation. All else is in
+ * functions of its own. An address is what `mallocgc` returned, nothing else: the first byte of a slot, 8 bytes into it behind a type
+ * header, or the start of a tiny object.
+ */
+import {
+  MALLOC_HEADER_SIZE, MAX_SMALL_SIZE, MIN_SIZE_FOR_MALLOC_HEADER, SIZE_TO_CLASS128, SIZE_TO_CLASS8, TINY_SIZE, TINY_SPAN_CLASS,
+} from "@mallocgc/sizeclass";
+import { MCache, clearBytes, type Cache, type Tiny } from "@mallocgc/mcache";
+import type { Central } from "@mallocgc/mcentral";
+import type { Heap as PageHeap } from "@mallocgc/mheap";
+import { MSpan, TINY_BLOCK_DEAD, TINY_NOT_LIVE, type FreedBits, type SpanPtr, type Spans, type TinyBits } from "@mallocgc/mspan";
+import { PAGE_SIZE, type Addr, type Region } from "@mallocgc/sysmem";
+import { HeapError, HeapExhaustedError } from "./errors.ts";
+import type { Layers } from "./layers.ts";
+import type { SlotFreer } from "./slot-freer.ts";
+
+const { startAddr: START_ADDR, elemSize: ELEM_SIZE, needzero: NEEDZERO, spanClass: SPAN_CLASS, freeIndex: FREE_INDEX, allocCount: ALLOC_COUNT } =
+  MSpan.offset;
+const { largeAllocs: LARGE_ALLOCS, largeAllocBytes: LARGE_ALLOC_BYTES } = MCache.offset;
+const CLASS8 = SIZE_TO_CLASS8;
+const CLASS128 = SIZE_TO_CLASS128;
+const SMALLEST = TINY_SIZE;
+const LARGEST_SMALL = MAX_SMALL_SIZE - MALLOC_HEADER_SIZE;
+const HEADER = MALLOC_HEADER_SIZE;
+const HEADER_ABOVE = MIN_SIZE_FOR_MALLOC_HEADER;
+const TINY_CLASS = TINY_SPAN_CLASS;
+const PAGE = PAGE_SIZE;
+const NOT_LIVE = TINY_NOT_LIVE;
+const BLOCK_DEAD = TINY_BLOCK_DEAD;
+const NIL = 0 as Addr;
+
+/** Allocation and free for one P. */
+export class Allocator {
+  readonly mem: Int32Array;
+  readonly f64: Float64Array;
+  /** Where allocations of no bytes point. */
+  readonly zeroAddr: Addr;
+  private readonly layers: Layers;
+  private readonly cache: Cache;
+  private readonly tiny: Tiny;
+  private readonly central: Central;
+  private readonly pages: PageHeap;
+  private readonly spans: Spans;
+  private readonly freed: FreedBits;
+  private readonly tinyBits: TinyBits;
+  private readonly freer: SlotFreer;
+
+  constructor(region: Region, layers: Layers, zeroAddr: Addr) {
+    this.mem = region.i32;
+    this.f64 = region.f64;
+    this.zeroAddr = zeroAddr;
+    this.layers = layers;
+    this.cache = layers.cache;
+    this.tiny = layers.tiny;
+    this.central = layers.central;
+    this.pages = layers.pages;
+    this.spans = layers.spans;
+    this.freed = layers.freed;
+    this.tinyBits = layers.tinyBits;
+    this.freer = layers.freer;
+  }
+
+  /** A block without pointers of at least `size` bytes, zeroed if `zero` is 1. */
+  malloc(size: number, zero: number): Addr {
+    const n = size | 0;
+    if (n !== size || n < SMALLEST || n > LARGEST_SMALL) return this.mallocOdd(size, zero);
+    const sizeClass = n <= 1016 ? CLASS8[(n + 7) >>> 3]! : CLASS128[(n - 897) >>> 7]!;
+    const spanClass = (sizeClass << 1) | 1;
+    const addr = this.cache.alloc(spanClass, zero);
+    return addr === NIL ? this.allocAfterReclaim(spanClass, size, zero) : addr;
+  }
+
+  /** A block that may hold pointers. */
+  mallocScan(size: number, zero: number): Addr {
+    const n = checkSize(size);
+    if (n === 0) return this.zeroAddr;
+    const header = n > HEADER_ABOVE ? HEADER : 0;
+    if (n > LARGEST_SMALL) return this.mallocLarge(n, 0, zero);
+    const slot = n + header;
+    const sizeClass = slot <= 1016 ? CLASS8[(slot + 7) >>> 3]! : CLASS128[(slot - 897) >>> 7]!;
+    const spanClass = sizeClass << 1;
+    let addr = this.cache.alloc(spanClass, zero);
+    if (addr === NIL) addr = this.allocAfterReclaim(spanClass, n, zero);
+    return ((addr + header) >>> 0) as Addr;
+  }
+
+  private mallocOdd(size: number, zero: number): Addr {
+    const n = checkSize(size);
+    if (n === 0) return this.zeroAddr;
+    if (n > LARGEST_SMALL) return this.mallocLarge(n, 1, zero);
+    const addr = this.tiny.alloc(n);
+    if (addr !== NIL) return addr;
+    this.reclaim(TINY_CLASS);
+    const again = this.tiny.alloc(n);
+    if (again === NIL) throw new HeapExhaustedError(n, this.layers.config.maxBytes);
+    return again;
+  }
+
+  private mallocLarge(size: number, spanClass: number, zero: number): Addr {
+    const mem = this.mem;
+    const npages = Math.ceil(size / PAGE);
+    let s = this.pages.alloc(npages, spanClass);
+    if (s === 0) {
+      this.layers.releaseAll();
+      s = this.pages.alloc(npages, spanClass);
+      if (s === 0) throw new HeapExhaustedError(size, this.layers.config.maxBytes);
+    }
+    const addr = (mem[s + START_ADDR]! >>> 0) as Addr;
+    mem[s + FREE_INDEX] = 1;
+    mem[s + ALLOC_COUNT] = 1;
+    const count = (this.cache.base + LARGE_ALLOCS) >>> 1;
+    const bytes = (this.cache.base + LARGE_ALLOC_BYTES) >>> 1;
+    this.f64[count] = this.f64[count]! + 1;
+    this.f64[bytes] = this.f64[bytes]! + npages * PAGE;
+    if ((mem[s + NEEDZERO]! & zero) !== 0) clearBytes(mem, addr, npages * PAGE);
+    return addr;
+  }
+
+  /** The region is full: gives back what this P holds, offers what was freed in full spans, and tries once more. */
+  private allocAfterReclaim(spanClass: number, size: number, zero: number): Addr {
+    this.reclaim(spanClass);
+    const addr = this.cache.alloc(spanClass, zero);
+    if (addr === NIL) throw new HeapExhaustedError(size, this.layers.config.maxBytes);
+    return addr;
+  }
+
+  private reclaim(spanClass: number): void {
+    this.layers.releaseAll();
+    this.central.reclaim(spanClass);
+  }
+
+  /** Frees the block that `mallocgc` returned as `addr`. Any thread may free any block. */
+  free(addr: number): void {
+    const s = this.pages.spanOf(addr);
+    const spanClass = this.mem[s + SPAN_CLASS]!;
+    if (s !== 0 && (spanClass & 1) === 1) {
+      const slot = this.spans.slotOf(s, addr);
+      if (this.spans.slotAddr(s, slot) === addr && (spanClass !== TINY_CLASS || !this.tinyBits.isTinyBlock(s, slot))) {
+        if (this.freer.free(s, slot)) return;
+      }
+    }
+    this.freeSlow(addr);
+  }
+
+  /** Tiny objects, objects behind a header, the zero address, and every kind of wrong address. */
+  private freeSlow(addr: number): void {
+    if (addr === this.zeroAddr) return;
+    const s = this.resolve(addr);
+    const slot = this.spans.slotOf(s, addr);
+    const offset = addr - this.spans.slotAddr(s, slot);
+    if (this.mem[s + SPAN_CLASS] === TINY_CLASS && this.tinyBits.isTinyBlock(s, slot)) {
+      const result = this.tinyBits.free(s, slot, offset);
+      if (result === NOT_LIVE) throw notAllocated(addr);
+      if (result === BLOCK_DEAD) this.freer.free(s, slot);
+      return;
+    }
+    if (!this.freer.free(s, slot)) throw notAllocated(addr);
+  }
+
+  /** Bytes that the block at `addr` may use. */
+  usableSize(addr: number): number {
+    if (addr === this.zeroAddr) return 0;
+    const s = this.resolve(addr);
+    const slot = this.spans.slotOf(s, addr);
+    const offset = addr - this.spans.slotAddr(s, slot);
+    if (this.mem[s + SPAN_CLASS] === TINY_CLASS && this.tinyBits.isTinyBlock(s, slot)) return this.tinyBits.extent(s, slot, offset);
+    return this.spans.elemSize(s) - offset;
+  }
+
+  /**
+   * The span of a live block whose address is exactly `addr`.
+   *
+   * @throws HeapError that says what `addr` is instead.
+   */
+  resolve(addr: number): SpanPtr {
+    const s = this.lookup(addr);
+    const spans = this.spans;
+    const slot = spans.slotOf(s, addr);
+    if (slot >= spans.nelems(s)) throw new HeapError("ERR_ADDRESS_UNUSED", `address ${addr} lies in the part of a span that is never handed out`);
+    if (!spans.wasHandedOutConfirmed(s, slot) || this.freed.isFreed(s, slot)) throw notAllocated(addr);
+    const offset = addr - spans.slotAddr(s, slot);
+    if (this.mem[s + SPAN_CLASS] === TINY_CLASS && this.tinyBits.isTinyBlock(s, slot)) {
+      if (!this.tinyBits.isLive(s, slot, offset)) throw this.notATinyObject(addr, s, slot, offset);
+      return s;
+    }
+    if (offset !== this.headerOf(s)) {
+      const block = spans.slotAddr(s, slot) + this.headerOf(s);
+      throw new HeapError("ERR_ADDRESS_INTERIOR", `address ${addr} is not the start of a block but lies inside the one at ${block}; pass that address`);
+    }
+    return s;
+  }
+
+  /**
+   * The span in use that covers `addr`, wherever in it the address points.
+   *
+   * @throws HeapError when `addr` is no address, nil, outside the heap, or in a page that is not in use.
+   */
+  lookup(addr: number): SpanPtr {
+    checkAddress(addr);
+    if (addr >= this.layers.region.byteLength || !this.pages.isHeapAddress(addr)) {
+      throw new HeapError("ERR_ADDRESS_OUTSIDE", `address ${addr} is outside the heap`);
+    }
+    const s = this.pages.spanOf(addr);
+    if (s === 0) throw new HeapError("ERR_ADDRESS_UNUSED", `address ${addr} lies in a page that is not in use: its block was freed, or there never was one`);
+    return s;
+  }
+
+  /** Bytes of type header in front of a span's blocks. */
+  private headerOf(s: SpanPtr): number {
+    const spanClass = this.mem[s + SPAN_CLASS]!;
+    return spanClass > 1 && (spanClass & 1) === 0 && this.mem[s + ELEM_SIZE]! > HEADER_ABOVE ? HEADER : 0;
+  }
+
+  private notATinyObject(addr: number, s: SpanPtr, slot: number, offset: number): HeapError {
+    if (this.tinyBits.isStart(s, slot, offset)) return notAllocated(addr);
+    return new HeapError("ERR_ADDRESS_INTERIOR", `address ${addr} is not the start of a block, but inside one or between two`);
+  }
+}
+
+/** A size as an integer; throws `ERR_SIZE` when it is not one of 0 to 2^32 - 1. */
+function checkSize(size: unknown): number {
+  if (typeof size !== "number" || size >>> 0 !== size) {
+    throw new HeapError("ERR_SIZE", `a size is an integer number of bytes from 0 to 4294967295, not ${describe(size)}`);
+  }
+  return size;
+}
+
+/** Throws unless `addr` is a positive integer below 2^32. */
+function checkAddress(addr: unknown): void {
+  if (typeof addr !== "number" || addr >>> 0 !== addr) {
+    throw new HeapError("ERR_ADDRESS", `an address is an integer as returned by mallocgc, not ${describe(addr)}`);
+  }
+  if (addr === 0) throw new HeapError("ERR_ADDRESS_NIL", "address 0 is nil, which is no block");
+}
+
+function notAllocated(addr: number): HeapError {
+  return new HeapError("ERR_NOT_ALLOCATED", `there is no live block at address ${addr}: it was freed already, or never handed out`);
+}
+
+function describe(value: unknown): string {
+  return typeof value === "number" ? String(value) : typeof value === "string" ? JSON.stringify(value) : typeof value;
+}
