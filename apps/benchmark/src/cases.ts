@@ -29,8 +29,8 @@ export interface BenchCase {
   readonly live?: number;
 }
 
-export const SIZES: readonly BlockSize[] = [8, 16, 64, 256, 1024, 8192, 32768, 1048576, "mixed"];
-export const LIVE: readonly number[] = [100, 10_000, 1_000_000];
+const SIZES: readonly BlockSize[] = [8, 16, 64, 256, 1024, 8192, 32768, 1048576, "mixed"];
+const LIVE: readonly number[] = [100, 10_000, 1_000_000];
 
 /** The size of the heap that create-heap and attach-heap make, and what they say as their `size`. */
 export const HEAP_BYTES = 1073741824;

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { compileAssemblyScript } from "./impl/assemblyscript.ts";
+import { parseGoAnswer } from "./impl/go.ts";
 import type { Job } from "./job.ts";
 import { runSample } from "./run.ts";
 
@@ -21,7 +23,7 @@ describe("a child process", () => {
   });
 
   it.each(["free-ring", "free-random"] as const)("keeps the heap of ours from growing in %s, however many blocks it replaces", async (name) => {
-    // 1000 live blocks of 1 KiB in a heap of 8 MiB, replaced many times over: without reuse it would run out.
+    // 1000 live blocks of 1 KiB in a heap of 16 MiB, replaced many times over: without reuse it would run out.
     const sample = await runSample({ ...tiny, case: name, size: 1024, live: 1000, heapBytes: 16 * MIB, ops: 50_000 }, undefined);
     expect(sample.ops).toBe(50_000);
     expect(sample.bytesPerOp).toBe(1024);
@@ -42,6 +44,18 @@ describe("a child process", () => {
   it.each(["thi.ng", "uint8array", "buffer"] as const)("measures %s", async (impl) => {
     const sample = await runSample({ ...tiny, impl, case: "free-random", live: 10 }, undefined);
     expect(sample.ops).toBeGreaterThan(0);
+  });
+
+  it("measures assemblyscript, compiled by its own compiler", async () => {
+    await compileAssemblyScript();
+    const sample = await runSample({ ...tiny, impl: "assemblyscript", case: "free-random", live: 10 }, undefined);
+    expect(sample.ops).toBeGreaterThan(0);
+  });
+
+  it("takes Go's throughput, and not the time of one thread, from what gobench says", () => {
+    const answer = { case: "alloc-fresh", nsPerOp: 40, totalNsPerOp: 20, ops: 8, bytesPerOp: 64, allocsPerOp: 1, go: "go1.26.8" };
+    expect(parseGoAnswer(JSON.stringify(answer))).toEqual({ nsPerOp: 20, ops: 8, bytesPerOp: 64 });
+    expect(() => parseGoAnswer(JSON.stringify({ nsPerOp: 40 }))).toThrow(/not an answer of gobench/);
   });
 
   it("reports what a failing child said last", async () => {
