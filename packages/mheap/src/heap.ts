@@ -1,0 +1,514 @@
+/**
+ * The page heap: spans out of pages, pages out of the region, for any number of threads.
+ *
+ *      alloc(npages, spanClass)
+ *        1  fewer than 16 pages: this P's page cache and span-record cache; no lock
+ *        2  under the heap lock: refill the page cache from the lowest block that has a free page, and look there again
+ *        3  first fit in the page allocator
+ *        4  grow: take pages from the frontier, as many as make the heap end at a chunk's end; fresh pages are scavenged ones
+ *        5  the region is nearly full: give this P's page cache back and look again; grow by less; else there is none
+ *      free(span)
+ *        page map cleared, record dead; then under the lock the pages become free and the record goes to this P's cache
+ *
+ * A page below the heap's end is in exactly one place, and the figures (all in pages) count accordingly:
+ *
+ *      in use      in a span: the page map says which                                      pagesInUse
+ *      idle        free in the bitmaps, or in some P's page cache, or being scavenged      pagesMapped - pagesInUse
+ *        released    idle, and with the operating system                                   pagesReleased
+ *        free        idle, and backed by memory                                            the rest
+ *
+ *      HeapSys = HeapIdle + HeapInuse;   HeapIdle = free + HeapReleased      hold because the right sides are computed so
+ *
+ * Fresh memory reads as zero, and so does what the operating system has taken back; anything else has to be zeroed before
+ * use. A span needs zeroing if it begins below the chunk's *zeroed mark* (how far pages of the chunk were ever handed out; it only
+ * rises), unless all its pages were scavenged.
+ *
+ * One object per thread over state that is all in the region; `pageCache` and `spanCache` are parts of the P's record, and
+ * only that P's thread uses this object. The heap lock is `lockWord`, of rank RANK_HEAP; whoever else uses `persistent` or
+ * `frontier` holds it too.
+ */
+import { MSpan, SPAN_CLASS_TO_NELEMS, SPAN_IN_USE, SPAN_STATE_NAMES, TinyBits, type SpanPtr, type Spans } from "@mallocgc/mspan";
+import { TINY_SPAN_CLASS } from "@mallocgc/sizeclass";
+import {
+  FixAlloc,
+  Frontier,
+  PAGE_SHIFT,
+  PAGE_SIZE,
+  PersistentAlloc,
+  RANK_HEAP,
+  type Addr,
+  type Mutexes,
+  type PageIndex,
+  type Ptr,
+  type Region,
+  type RegionPlan,
+  type TableSpec,
+} from "@mallocgc/sysmem";
+import { MheapError } from "./errors.ts";
+import { MHeap, SPAN_CACHE_SIZE, SpanCacheRec } from "./heap-record.ts";
+import { PageAlloc, type ChunkPages } from "./page-alloc.ts";
+import { PAGE_CACHE_PAGES, PageCache } from "./page-cache.ts";
+import { PageMap } from "./page-map.ts";
+import { PageSummaries } from "./page-summary.ts";
+import { verifyPages, type BrokenPages, type ProcessorCaches } from "./verify-pages.ts";
+
+const {
+  lock: LOCK, searchAddr: SEARCH_ADDR, pagesMapped: PAGES_MAPPED, scavenging: SCAVENGING, frontier: FRONTIER,
+  persistent: PERSISTENT, spanRecords: SPAN_RECORDS, tinyBlocks: TINY_BLOCKS, pagesInUse: PAGES_IN_USE, pagesReleased: PAGES_RELEASED,
+} = MHeap.offset;
+const { len: LEN, spans: SPANS } = SpanCacheRec.offset;
+const { startAddr: START_ADDR, npages: NPAGES, state: STATE, tinyBits: TINY_BITS } = MSpan.offset;
+const IN_USE = SPAN_IN_USE;
+const RANK = RANK_HEAP;
+const PAGE_BITS = PAGE_SHIFT;
+const NIL = 0;
+
+/** Requests of so many pages and more are not looked for in the page cache: they would seldom fit. */
+const PAGE_CACHE_LIMIT: number = PAGE_CACHE_PAGES / 4;
+const CACHE_SIZE = SPAN_CACHE_SIZE;
+const CACHE_REFILL: number = SPAN_CACHE_SIZE / 2;
+/** How long, in all, a request that fails waits for pages that another thread is giving back to the operating system. */
+const SCAVENGE_WAITS = 100;
+const SCAVENGE_WAIT_MS = 10;
+
+/** How the page heap is laid out; equal in all threads of a region. */
+export interface HeapConfig {
+  /** Bytes of the region, a multiple of 8 KiB. */
+  readonly maxBytes: number;
+  /** Pages of a chunk, the unit of growth: 512 (Go on 32-bit machines) or 64 (Go on WebAssembly). */
+  readonly chunkPages: ChunkPages;
+}
+
+/** What the heap asks of the operating system; `OsPages` of sysmem is one. */
+export interface PageReleaser {
+  /** Bytes of a page of the operating system; 0 when it takes nothing back. */
+  readonly pageSize: number;
+  /** Gives a part of the region back: how many bytes were taken. These read as zero from then on. */
+  release(byteOffset: number, byteLength: number): number;
+}
+
+/** The figures of the heap, in pages, at one moment. */
+export interface HeapPages {
+  /** HeapSys. */
+  readonly mapped: number;
+  /** HeapInuse. */
+  readonly inUse: number;
+  /** HeapReleased. */
+  readonly released: number;
+  /** HeapIdle less HeapReleased. */
+  readonly free: number;
+}
+
+/** The page heap of one region, as one P uses it. */
+export class Heap {
+  readonly mem: Int32Array;
+  readonly config: HeapConfig;
+  readonly spans: Spans;
+  readonly pages: PageAlloc;
+  readonly pageMap: PageMap;
+  readonly frontier: Frontier;
+  readonly persistent: PersistentAlloc;
+  readonly spanRecords: FixAlloc;
+  /** Side blocks of spans that hold tiny objects. */
+  readonly tinyBlocks: FixAlloc;
+  /** The heap lock. */
+  readonly lockWord: Ptr;
+  /** Word index of the record {@link MHeap}. */
+  readonly at: Ptr;
+  /** Word index of the first zeroed mark: one word per chunk, in pages from the chunk's start. */
+  readonly zeroedMarks: Ptr;
+  /** The first page that is not fixed tables. */
+  readonly firstPage: PageIndex;
+  private readonly region: Region;
+  private readonly mutexes: Mutexes;
+  private readonly pageCache: PageCache;
+  private readonly spanCache: Ptr;
+  private readonly tinyBits: TinyBits;
+  private readonly logChunkPages: number;
+
+  /** @throws MheapError `ERR_HEAP_CONFIG` when `config` is not one for this region. */
+  constructor(region: Region, plan: RegionPlan, mutexes: Mutexes, spans: Spans, pageCache: Ptr, spanCache: Ptr, config: HeapConfig) {
+    const nchunks = chunksOf(config);
+    if (config.maxBytes !== region.byteLength) {
+      throw new MheapError("ERR_HEAP_CONFIG", `maxBytes ${config.maxBytes} is not the region's size, ${region.byteLength} bytes: give the size that the region was made with`);
+    }
+    const mem = region.i32;
+    const at = plan.at("mheap");
+    this.mem = mem;
+    this.config = config;
+    this.spans = spans;
+    this.pages = new PageAlloc(
+      mem,
+      {
+        searchAddr: (at + SEARCH_ADDR) as Ptr,
+        bits: plan.at("mheap.pageBits"),
+        grown: plan.at("mheap.grown"),
+        summaries: plan.at("mheap.summaries"),
+      },
+      nchunks,
+      config.chunkPages,
+    );
+    this.pageMap = new PageMap(mem, plan.at("mheap.pageMap"), config.maxBytes / PAGE_SIZE);
+    this.frontier = new Frontier(region, (at + FRONTIER) as Ptr);
+    this.persistent = new PersistentAlloc(region, (at + PERSISTENT) as Ptr, this.frontier);
+    this.spanRecords = new FixAlloc(region, (at + SPAN_RECORDS) as Ptr, this.persistent, { words: MSpan.words, zero: false });
+    this.tinyBlocks = new FixAlloc(region, (at + TINY_BLOCKS) as Ptr, this.persistent, { words: TinyBits.words(SPAN_CLASS_TO_NELEMS[TINY_SPAN_CLASS]!), zero: true });
+    this.lockWord = (at + LOCK) as Ptr;
+    this.at = at;
+    this.zeroedMarks = plan.at("mheap.zeroedMarks");
+    this.firstPage = Math.ceil(plan.end / PAGE_SIZE) as PageIndex;
+    this.region = region;
+    this.mutexes = mutexes;
+    this.pageCache = new PageCache(mem, pageCache);
+    this.spanCache = spanCache;
+    this.tinyBits = new TinyBits(region);
+    this.logChunkPages = this.pages.logChunkPages;
+  }
+
+  /**
+   * The tables that the page heap keeps in a region, sized for all of it.
+   *
+   * @throws MheapError `ERR_HEAP_CONFIG` when `config` is out of range.
+   */
+  static tables(config: HeapConfig): TableSpec[] {
+    const nchunks = chunksOf(config);
+    return [
+      { name: "mheap", bytes: MHeap.words * 4, align: 64, doc: "the page heap's record: lock, frontier, figures" },
+      { name: "mheap.pageMap", bytes: (config.maxBytes / PAGE_SIZE) * 4, align: 64, doc: "page -> span record" },
+      { name: "mheap.pageBits", bytes: PageAlloc.bitsWords(nchunks, config.chunkPages) * 4, align: 64, doc: "alloc and scavenged bits of each chunk" },
+      { name: "mheap.grown", bytes: PageAlloc.grownWords(nchunks) * 4, align: 4, doc: "chunks that the heap has grown into" },
+      { name: "mheap.summaries", bytes: PageSummaries.words(nchunks) * 4, align: 64, doc: "radix tree of free runs" },
+      { name: "mheap.zeroedMarks", bytes: nchunks * 4, align: 64, doc: "per chunk: pages ever handed out, from its start" },
+    ];
+  }
+
+  /** Starts a heap in a fresh region, once, before another thread sees it. Everything below the tables' end stays out of the heap. */
+  init(): void {
+    this.frontier.init(this.firstPage);
+  }
+
+  /**
+   * A span of `npages` pages, filled in and in use, which every address inside it resolves to; 0 when the region is full.
+   * `npages` is what the size class says for small objects, any number for large ones (span class 0 and 1).
+   *
+   * @throws MheapError `ERR_HEAP_NPAGES` when `npages` is not a positive integer.
+   */
+  alloc(npages: number, spanClass: number): SpanPtr {
+    if (npages < PAGE_CACHE_LIMIT && npages >= 1) {
+      const mem = this.mem;
+      const len = mem[this.spanCache + LEN]!;
+      if (len !== 0) {
+        const cache = this.pageCache;
+        const page = cache.alloc(npages);
+        if (page !== 0) {
+          mem[this.spanCache + LEN] = len - 1;
+          return this.initSpan(mem[this.spanCache + SPANS + len - 1] as SpanPtr, page, npages, cache.scav, spanClass);
+        }
+      }
+    }
+    return this.allocSlow(npages, spanClass);
+  }
+
+  /**
+   * Takes a span back. Nothing in it is used any more, and the caller is its holder.
+   *
+   * @throws MheapError `ERR_SPAN_NOT_IN_USE` when the record is not that of a span in use; nothing is changed.
+   */
+  free(s: SpanPtr): void {
+    const mem = this.mem;
+    if (mem[s + STATE] !== IN_USE) this.failState(s);
+    const page = (mem[s + START_ADDR]! >>> PAGE_BITS) as PageIndex;
+    const npages = mem[s + NPAGES]!;
+    this.pageMap.clear(page, npages);
+    this.spans.retire(s);
+    const mutexes = this.mutexes;
+    mutexes.lock(this.lockWord, RANK);
+    this.pages.free(page, npages);
+    // Pairs with the loads in figures: together with the pages' return, under the lock.
+    Atomics.sub(mem, this.at + PAGES_IN_USE, npages);
+    const tinyBlock = mem[s + TINY_BITS]!;
+    if (tinyBlock !== 0) this.tinyBlocks.free(tinyBlock as Ptr);
+    const len = mem[this.spanCache + LEN]!;
+    if (len < CACHE_SIZE) {
+      mem[this.spanCache + SPANS + len] = s;
+      mem[this.spanCache + LEN] = len + 1;
+    } else {
+      this.spanRecords.free(s);
+    }
+    mutexes.unlock(this.lockWord, RANK);
+  }
+
+  /** The span in use that `addr` lies in, or 0; for any number. */
+  spanOf(addr: number): SpanPtr {
+    return this.pageMap.spanOf(addr);
+  }
+
+  /** Whether `addr` is of a page that the heap has grown by: below are the fixed tables, above nothing yet. For any number. */
+  isHeapAddress(addr: number): boolean {
+    return addr >= this.firstPage * PAGE_SIZE && addr < this.frontier.heapEnd * PAGE_SIZE;
+  }
+
+  /** Gives this P's free pages and free span records back to all: it detaches, or the heap is short of them. */
+  flush(): void {
+    const mem = this.mem;
+    const cache = this.spanCache;
+    this.mutexes.lock(this.lockWord, RANK);
+    this.pages.flushCache(this.pageCache.at);
+    while (mem[cache + LEN]! !== 0) {
+      const len = mem[cache + LEN]! - 1;
+      mem[cache + LEN] = len;
+      this.spanRecords.free(mem[cache + SPANS + len] as Ptr);
+    }
+    this.mutexes.unlock(this.lockWord, RANK);
+  }
+
+  /** Gives the span `s`, which the caller holds, a side block for tiny objects, until it is freed. False when the region is full. */
+  attachTinyBits(s: SpanPtr): boolean {
+    this.mutexes.lock(this.lockWord, RANK);
+    const block = this.tinyBlocks.alloc();
+    this.mutexes.unlock(this.lockWord, RANK);
+    if (block === 0) return false;
+    this.tinyBits.attach(s, block);
+    return true;
+  }
+
+  /** `bytes` of zeroed memory for ever, or 0 when the region is full: `persistent.alloc` under the heap lock. */
+  persistentAlloc(bytes: number, align: number): Addr {
+    this.mutexes.lock(this.lockWord, RANK);
+    try {
+      return this.persistent.alloc(bytes, align);
+    } finally {
+      this.mutexes.unlock(this.lockWord, RANK);
+    }
+  }
+
+  /**
+   * Gives every free page back to the operating system, highest first, and says how many bytes it took. Pages in page caches stay:
+   * flush first.
+   */
+  scavengeAll(os: PageReleaser): number {
+    let npages = 0;
+    for (let ci = this.pages.nchunks - 1; ci >= 0; ci--) {
+      for (;;) {
+        const n = this.scavengeOne(os, ci, this.config.chunkPages, 0);
+        if (n < 0) return npages * PAGE_SIZE;
+        if (n === 0) break;
+        npages += n;
+      }
+    }
+    return npages * PAGE_SIZE;
+  }
+
+  /**
+   * Gives one run of free pages of chunk `ci` back to the operating system, the highest, at most `maxPages`, without breaking
+   * a free huge page of `hugePages` (0: there are none). How many pages; 0 when the chunk has none, -1 when the operating system takes
+   * none. The heap lock is not held while the operating system works.
+   */
+  scavengeOne(os: PageReleaser, ci: number, maxPages: number, hugePages: number): number {
+    if (os.pageSize === 0) return -1;
+    const mem = this.mem;
+    const mutexes = this.mutexes;
+    const min = os.pageSize > PAGE_SIZE ? os.pageSize / PAGE_SIZE : 1;
+    mutexes.lock(this.lockWord, RANK);
+    const range = this.pages.beginScavenge(ci, min, maxPages, hugePages);
+    if (range !== undefined) mem[this.at + SCAVENGING] = mem[this.at + SCAVENGING]! + range.npages;
+    mutexes.unlock(this.lockWord, RANK);
+    if (range === undefined) return 0;
+    const { page, npages } = range;
+    let released = false;
+    try {
+      released = os.release(page * PAGE_SIZE, npages * PAGE_SIZE) === npages * PAGE_SIZE;
+    } finally {
+      mutexes.lock(this.lockWord, RANK);
+      this.pages.endScavenge(range, released);
+      // Pairs with the load in figures.
+      if (released) Atomics.add(mem, this.at + PAGES_RELEASED, npages);
+      // Pairs with the wait in allocSlow.
+      Atomics.sub(mem, this.at + SCAVENGING, npages);
+      Atomics.notify(mem, this.at + SCAVENGING);
+      mutexes.unlock(this.lockWord, RANK);
+    }
+    return released ? npages : -1;
+  }
+
+  /** The figures, consistent with each other. Takes the heap lock. */
+  figures(): HeapPages {
+    const mem = this.mem;
+    this.mutexes.lock(this.lockWord, RANK);
+    const mapped = mem[this.at + PAGES_MAPPED]!;
+    // Under the lock pages only go from released to in use, in that order (initSpan). Read the other way round, a page on
+    // its way is counted as free: never twice.
+    const inUse = Atomics.load(mem, this.at + PAGES_IN_USE);
+    const released = Atomics.load(mem, this.at + PAGES_RELEASED);
+    this.mutexes.unlock(this.lockWord, RANK);
+    return { mapped, inUse, released, free: mapped - inUse - released };
+  }
+
+  /**
+   * Everything that is wrong with the page tables, one entry per broken invariant and place; none when all is well. `caches` are
+   * those of all Ps. No other thread may allocate or free meanwhile.
+   */
+  verifyPages(caches: readonly ProcessorCaches[]): BrokenPages[] {
+    this.mutexes.lock(this.lockWord, RANK);
+    try {
+      return verifyPages(this, caches);
+    } finally {
+      this.mutexes.unlock(this.lockWord, RANK);
+    }
+  }
+
+  private allocSlow(npages: number, spanClass: number): SpanPtr {
+    if (!Number.isInteger(npages) || npages < 1) {
+      throw new MheapError("ERR_HEAP_NPAGES", `a span has a positive whole number of pages, not ${String(npages)}`);
+    }
+    const mutexes = this.mutexes;
+    for (let waits = 0; ; waits++) {
+      mutexes.lock(this.lockWord, RANK);
+      const s = this.takeSpanRecordLocked();
+      const page = s === 0 ? 0 : this.takePagesLocked(npages);
+      const scav = this.pages.scav;
+      const scavenging = this.mem[this.at + SCAVENGING]!;
+      if (s !== 0 && page === 0) this.pushSpanRecord(s);
+      mutexes.unlock(this.lockWord, RANK);
+      if (page !== 0) return this.initSpan(s, page as PageIndex, npages, scav, spanClass);
+      // Pages that are with the operating system right now come back as free ones: wait for them before saying no.
+      if (scavenging === 0 || !this.region.shared || waits === SCAVENGE_WAITS) return NIL as SpanPtr;
+      Atomics.wait(this.mem, this.at + SCAVENGING, scavenging, SCAVENGE_WAIT_MS);
+    }
+  }
+
+  /** The first of `npages` pages taken for a span, or 0; `pages.scav` is set. Caller holds the heap lock. */
+  private takePagesLocked(npages: number): number {
+    const pages = this.pages;
+    const cache = this.pageCache;
+    if (npages < PAGE_CACHE_LIMIT) {
+      if (cache.empty) pages.allocToCache(cache.at);
+      const page = cache.alloc(npages);
+      if (page !== 0) {
+        pages.scav = cache.scav;
+        return page;
+      }
+    }
+    let page = pages.alloc(npages);
+    if (page !== 0) return page;
+    if (this.growByChunksLocked(npages)) return pages.alloc(npages);
+    pages.flushCache(cache.at);
+    page = pages.alloc(npages);
+    if (page === 0 && this.growByRestLocked(npages)) page = pages.alloc(npages);
+    return page;
+  }
+
+  /** Grows the heap by at least `npages`, and up to the end of a chunk. */
+  private growByChunksLocked(npages: number): boolean {
+    const heapEnd = this.frontier.heapEnd;
+    const size = this.config.chunkPages;
+    const ask = Math.ceil((heapEnd + npages) / size) * size - heapEnd;
+    if (ask > this.frontier.freePages) return false;
+    this.growLocked(ask);
+    return true;
+  }
+
+  /**
+   * Grows the heap where no whole chunk is left. Free pages at its end count towards the request; and of what is left, half stays
+   * for persistentalloc if the request allows: without span records pages are of no use.
+   */
+  private growByRestLocked(npages: number): boolean {
+    const rest = this.frontier.freePages;
+    const need = npages - this.pages.freeRunBelow(this.frontier.heapEnd);
+    if (need > rest) return false;
+    this.growLocked(Math.max(need, rest >>> 1));
+    return true;
+  }
+
+  private growLocked(npages: number): void {
+    const mem = this.mem;
+    const page = this.frontier.takeHeap(npages) as PageIndex;
+    mem[this.at + PAGES_MAPPED] = mem[this.at + PAGES_MAPPED]! + npages;
+    // Pairs with the loads in figures.
+    Atomics.add(mem, this.at + PAGES_RELEASED, npages);
+    this.pages.grow(page, npages);
+  }
+
+  /** A free span record, this P's from now on, or 0. Refills the P's cache. Caller holds the heap lock. */
+  private takeSpanRecordLocked(): SpanPtr {
+    const mem = this.mem;
+    const cache = this.spanCache;
+    let len = mem[cache + LEN]!;
+    if (len === 0) {
+      while (len < CACHE_REFILL) {
+        const s = this.spanRecords.alloc();
+        if (s === 0) break;
+        // A new record is zeroed and a used one was retired: either way its state is "dead".
+        mem[cache + SPANS + len] = s;
+        len++;
+      }
+      if (len === 0) return NIL as SpanPtr;
+    }
+    mem[cache + LEN] = len - 1;
+    return mem[cache + SPANS + len - 1] as SpanPtr;
+  }
+
+  /** Puts a record just taken back. */
+  private pushSpanRecord(s: SpanPtr): void {
+    const mem = this.mem;
+    const len = mem[this.spanCache + LEN]!;
+    mem[this.spanCache + SPANS + len] = s;
+    mem[this.spanCache + LEN] = len + 1;
+  }
+
+  /** Makes a span of pages that only this thread holds, and publishes it. */
+  private initSpan(s: SpanPtr, page: PageIndex, npages: number, scav: number, spanClass: number): SpanPtr {
+    const mem = this.mem;
+    // The mark has to rise even where the pages are known to be zero.
+    const used = this.raiseZeroedMarks(page, npages);
+    this.spans.init(s, ((page << PAGE_BITS) >>> 0) as Addr, npages, spanClass, used && scav !== npages ? 1 : 0);
+    this.pageMap.set(page, npages, s);
+    // Pairs with the loads in figures, which rely on this order. The second one also publishes the page map's entries.
+    if (scav !== 0) Atomics.sub(mem, this.at + PAGES_RELEASED, scav);
+    Atomics.add(mem, this.at + PAGES_IN_USE, npages);
+    return s;
+  }
+
+  /** Raises the zeroed marks to cover these pages; says whether any of them may have been handed out before. */
+  private raiseZeroedMarks(page: number, npages: number): boolean {
+    const mem = this.mem;
+    const log = this.logChunkPages;
+    const size = 1 << log;
+    let used = false;
+    for (let at = page, left = npages; left > 0; ) {
+      const pi = at & (size - 1);
+      const end = pi + left < size ? pi + left : size;
+      const word = this.zeroedMarks + (at >>> log);
+      // A plain read: marks only rise, so one that is high enough is high enough.
+      let mark = mem[word]!;
+      while (mark < end) {
+        // Pairs with other Ps' raises: of pages side by side, the higher may be handed out first.
+        const seen = Atomics.compareExchange(mem, word, mark, end);
+        if (seen === mark) break;
+        mark = seen;
+      }
+      if (mark > pi) used = true;
+      left -= end - pi;
+      at += end - pi;
+    }
+    return used;
+  }
+
+  private failState(s: SpanPtr): never {
+    const state = this.mem[s + STATE];
+    const name = state === undefined ? "outside the region" : (SPAN_STATE_NAMES[state] ?? `in state ${state}`);
+    throw new MheapError("ERR_SPAN_NOT_IN_USE", `span record ${String(s)} is ${name}: only a span in use can be freed, once, by its holder`);
+  }
+}
+
+/** Chunks of a region, the last one perhaps partial. */
+function chunksOf(config: HeapConfig): number {
+  const { maxBytes, chunkPages } = config;
+  if (!Number.isInteger(maxBytes) || maxBytes < PAGE_SIZE || maxBytes > 4294967296 || maxBytes % PAGE_SIZE !== 0) {
+    throw new MheapError("ERR_HEAP_CONFIG", `maxBytes is a multiple of ${PAGE_SIZE} up to 4294967296, not ${String(maxBytes)}`);
+  }
+  if ((chunkPages as number) !== 512 && (chunkPages as number) !== 64) {
+    throw new MheapError("ERR_HEAP_CONFIG", `chunkPages is 512 or 64, not ${String(chunkPages)}`);
+  }
+  return Math.ceil(maxBytes / (chunkPages * PAGE_SIZE));
+}
