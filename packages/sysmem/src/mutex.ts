@@ -18,7 +18,7 @@
  * a sleeper is woken only by the unlock of a CONTENDED word, and whoever is woken either takes the lock as CONTENDED or
  * marks it CONTENDED again before it sleeps; so as long as somebody sleeps, the word says so or somebody awake is about
  * to. `tooling/models/mutex.pml` is this protocol for the model checker spin: mutual exclusion and no lost wake-up, and
- * each of three planted faults is found.
+ * each of four planted faults is found.
  *
  * A thread can die at any instruction. If it dies holding a lock, a waiter gets `ERR_LOCK_TIMEOUT`, which names the
  * holder: nothing hangs, and whoever knows that the holder is dead can repair. If it dies after it was woken, the wake-up
@@ -48,7 +48,7 @@ const FREE = 0;
 const CONTENDED = 1 << 30;
 const OWNER_MASK: number = CONTENDED - 1;
 
-/** Looks at a taken lock before going to sleep: about 2 µs, which is what a sleep and a wake-up cost at the least. */
+/** Looks at a taken lock before going to sleep: about 3 µs with `Atomics.pause`, less than a sleep and a wake-up cost. */
 const SPINS = 60;
 /** Looks between two glances at the clock, where a thread must spin to the deadline. */
 const SPINS_PER_CLOCK = 1000;

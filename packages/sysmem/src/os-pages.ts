@@ -178,7 +178,7 @@ function loadNodeFfi(process: ProcessLike): Libc | undefined {
   try {
     const ffi = process.getBuiltinModule?.("node:ffi") as NodeFfi | undefined;
     if (ffi === undefined) return undefined;
-    // Before 26.10 not every release takes shared memory here; better to find out now.
+    // The first releases that had node:ffi did not take shared memory here; better to find out now, while there is koffi.
     ffi.getRawPointer(new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }).buffer);
     const { functions } = ffi.dlopen(null, {
       getpagesize: { return: "int32", arguments: [] },
@@ -206,7 +206,7 @@ interface Koffi {
 
 function loadKoffi(process: ProcessLike): Libc | undefined {
   try {
-    const { createRequire } = process.getBuiltinModule?.("node:module") as { createRequire(from: string): (id: string) => unknown };
+    const { createRequire } = process.getBuiltinModule?.("node:module") as { readonly createRequire: (from: string) => (id: string) => unknown };
     const koffi = createRequire(import.meta.url)("koffi") as Koffi;
     const libc = koffi.load(null);
     const getpagesize = libc.func("int getpagesize()");

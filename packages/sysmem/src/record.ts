@@ -31,10 +31,13 @@ export interface RecordLayout<K extends string = string> {
   readonly offset: Readonly<Record<K, number>>;
 }
 
+/** Names that keep their order in a JavaScript object: one like "0" would move to the front. */
+const FIELD_NAME = /^[a-z][A-Za-z0-9]*$/;
+
 /**
  * Lays out a record of `words` 32-bit words, its fields one after another in the order given.
  *
- * @throws RangeError when the fields take more than `words` words: the declaration is wrong, not the program's data.
+ * @throws RangeError when the declaration is wrong: a field with an unusable name or size, or more fields than `words` hold.
  */
 export function record<K extends string>(
   name: string,
@@ -44,9 +47,12 @@ export function record<K extends string>(
   const offset = {} as Record<K, number>;
   let at = 0;
   for (const key of Object.keys(fields) as K[]) {
+    const size = fields[key].words ?? 1;
+    if (!FIELD_NAME.test(key)) throw new RangeError(`record ${name}: a field is named in camelCase, not "${key}"`);
+    if (!Number.isInteger(size) || size < 1) throw new RangeError(`record ${name}: field ${key} takes a whole number of words, not ${String(size)}`);
     offset[key] = at;
-    at += fields[key].words ?? 1;
+    at += size;
   }
-  if (at > words) throw new RangeError(`record ${name}: its fields take ${at} words, declared are ${words}`);
+  if (!(at <= words)) throw new RangeError(`record ${name}: its fields take ${at} words, declared are ${words}`);
   return Object.freeze({ name, words, fields, offset: Object.freeze(offset) });
 }

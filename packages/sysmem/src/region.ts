@@ -31,7 +31,7 @@ export class Region {
     this.memory = memory;
     this.buffer = buffer;
     this.byteLength = n;
-    this.shared = typeof SharedArrayBuffer !== "undefined" && buffer instanceof SharedArrayBuffer;
+    this.shared = tagOf(buffer) === "SharedArrayBuffer";
     this.i32 = new Int32Array(buffer, 0, n / 4);
     this.u8 = new Uint8Array(buffer, 0, n);
     this.u16 = new Uint16Array(buffer, 0, n / 2);
@@ -81,11 +81,19 @@ export function createRegion(bytes: number, shared: boolean): Region {
 /**
  * Opens a region over a memory made by {@link createRegion}, here or in another thread.
  *
- * @throws SysmemError `ERR_REGION_MEMORY` when `memory` is not a WebAssembly.Memory.
+ * @throws SysmemError `ERR_REGION_MEMORY` when `memory` is not a WebAssembly.Memory, or is an empty one.
  */
 export function openRegion(memory: unknown): Region {
-  if (!(memory instanceof WebAssembly.Memory)) {
-    throw new SysmemError("ERR_REGION_MEMORY", `expected a WebAssembly.Memory, got ${memory === null ? "null" : typeof memory}`);
+  const tag = tagOf(memory);
+  if (tag !== "WebAssembly.Memory") {
+    throw new SysmemError("ERR_REGION_MEMORY", `a region is opened over the WebAssembly.Memory of another, not over ${tag}`);
   }
-  return new Region(memory);
+  const region = new Region(memory as WebAssembly.Memory);
+  if (region.byteLength === 0) throw new SysmemError("ERR_REGION_MEMORY", "a region is opened over a memory made by createRegion; this one is empty");
+  return region;
+}
+
+/** What kind of object this is, also when it comes from another realm (a frame, a vm context), where `instanceof` fails. */
+function tagOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice(8, -1);
 }
