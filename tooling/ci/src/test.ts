@@ -7,7 +7,7 @@ import { ROOT } from "./run-command.ts";
 
 function vitest(project: string): Check {
   const report = join(ROOT, "node_modules", ".cache", `vitest-${project}.json`);
-  return { name: `test ${project}`, command: ["vitest", "run", "--project", project, "--reporter=default", "--reporter=json", `--outputFile.json=${report}`], report };
+  return { name: `test ${project}`, command: ["vitest", "run", "--project", project, "--reporter=dot", "--reporter=json", `--outputFile.json=${report}`], report };
 }
 
 const checks: readonly Check[] = [

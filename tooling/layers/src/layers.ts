@@ -20,7 +20,7 @@ export const LAYERS: readonly string[] = ["sysmem", "sizeclass", "mspan", "mheap
 const INDEPENDENT: ReadonlySet<string> = new Set(["sysmem", "sizeclass", "pprof-export"]);
 
 /** For tests only: private, never published. */
-const TEST_SUPPORT: ReadonlySet<string> = new Set(["testing"]);
+const TEST_SUPPORT: ReadonlySet<string> = new Set(["testing", "go-oracle"]);
 
 const SCOPE = "@mallocgc/";
 
