@@ -25,7 +25,7 @@ export const USAGE = `Index real text with several threads on one shared heap, t
   --record-sizes FILE  write the sizes asked of the heap as JSON: [[size, count], ...]
   --help               show this
 
-Exit code: 0 done; 1 the heap was full, or the verifier or a check found something; 2 wrong arguments.
+Exit code: 0 done; 1 the heap was full, no file could be read, or the verifier or a check found something; 2 wrong arguments.
 `;
 
 /** What the command line asks for. */

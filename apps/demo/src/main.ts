@@ -23,6 +23,10 @@ async function main(args: readonly string[]): Promise<number> {
       process.stderr.write(`demo: ${error.message}\nNothing was indexed. Give the heap more with --max-bytes (now ${bytes(maxBytes)}).\n`);
       return 1;
     }
+    if ((error as { code?: unknown }).code === "ERR_REGION_RESERVE") {
+      process.stderr.write(`demo: ${(error as Error).message}\nGive the heap less with --max-bytes (now ${bytes(maxBytes)}).\n`);
+      return 1;
+    }
     throw error;
   }
 }

@@ -4,12 +4,17 @@ import { createInterface } from "node:readline/promises";
 /** Asks for lines on stdin and prints what `answer` makes of each. */
 export async function prompt(answer: (line: string) => Promise<string>): Promise<void> {
   const lines = createInterface({ input: process.stdin, output: process.stdout, prompt: "word> " });
-  process.stdout.write("Ask for a word; an empty line leaves.\n");
+  let open = true as boolean;
+  lines.on("close", () => {
+    open = false;
+  });
+  process.stdout.write("\nAsk for a word; an empty line leaves.\n");
   lines.prompt();
+  // Input from a pipe may have ended, and the interface closed, while its last lines are still to be answered.
   for await (const line of lines) {
     if (line.trim() === "") break;
     process.stdout.write(`${await answer(line)}\n`);
-    lines.prompt();
+    if (open) lines.prompt();
   }
   lines.close();
 }

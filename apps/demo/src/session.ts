@@ -14,10 +14,8 @@ export const TOP_FILES = 5;
 
 /** A heap with an index in it, and the workers that share it. */
 export class Session {
-  /** Resident bytes with heap and workers there, nothing indexed. */
-  readonly rssBefore: number;
-  /** The most resident bytes seen so far. */
-  rssPeak: number;
+  private readonly rssBefore: number;
+  private rssPeak: number;
   /** What the verifier found so far. */
   readonly verifyFindings: string[] = [];
   private readonly maxBytes: number;
@@ -49,10 +47,10 @@ export class Session {
 
   /** Has all workers index until no file is left, or the heap is full. */
   async indexAll(progress: ProgressOutput): Promise<IndexReport> {
-    const sampleRss = (): void => {
-      this.rssPeak = Math.max(this.rssPeak, process.memoryUsage.rss());
-    };
     const began = performance.now();
+    const sampleRss = (): void => {
+      this.sampleRss();
+    };
     const endProgress = showProgress(progress, () => this.index.progress(), sampleRss);
     const done = await this.crew.askAll("index", {}).finally(endProgress);
     const seconds = (performance.now() - began) / 1000;
@@ -94,22 +92,24 @@ export class Session {
         externalPercent: percentLost(stats.HeapAlloc, stats.HeapInuse),
       },
       rssBefore: this.rssBefore,
-      rssPeak: this.rssPeak,
+      rssIndexed: process.memoryUsage.rss(),
       exhausted: done.find((d) => d.exhausted !== undefined)?.exhausted ?? null,
     };
   }
 
-  /** Asks the index for a term; the workers answer in turns. */
-  async ask(term: Uint8Array): Promise<QueryLine> {
+  /** Asks the index for a term and the `top` files that hold it most often; the workers answer in turns. */
+  async ask(term: Uint8Array, top: number = TOP_FILES): Promise<QueryLine> {
     const n = this.nextToAnswer;
     this.nextToAnswer = (n + 1) % this.crew.size;
-    const { answer, micros } = await this.crew.ask(n, "query", { term, top: TOP_FILES });
+    const { answer, micros } = await this.crew.ask(n, "query", { term, top });
     return { term: Buffer.from(term).toString(), ...answer, micros, worker: n + 1, correct: null };
   }
 
   /** Runs the verifier over the whole heap and keeps what it finds. No worker may be at work. */
   verify(when: string): void {
-    for (const broken of this.heap.verify().broken) this.verifyFindings.push(`${when}: ${String(broken)}`);
+    for (const { invariant, where, expected, got } of this.heap.verify().broken) {
+      this.verifyFindings.push(`${when}: ${invariant}: ${where}: expected ${expected}, got ${got}`);
+    }
   }
 
   /** The sizes that all threads asked of the heap so far. */
@@ -123,6 +123,7 @@ export class Session {
    * let go of the heap but live on until the memory is measured.
    */
   async tearDown(): Promise<FreeReport> {
+    this.sampleRss();
     const own = this.index.blocks;
     const freesBefore = own.frees + sum(await this.crew.askAll("ledger", {}), (ledger) => ledger.frees);
     const began = performance.now();
@@ -131,6 +132,7 @@ export class Session {
     const freeSeconds = (performance.now() - began) / 1000;
     await this.crew.askAll("detach", {});
     this.verify("index freed");
+    const { osBackend } = this.heap;
     const bytesReturned = this.heap.freeOSMemory();
     const stats = this.heap.readMemStats();
     const rssAfter = process.memoryUsage.rss();
@@ -143,11 +145,17 @@ export class Session {
       objectsAfter: stats.HeapObjects,
       bytesInUseAfter: stats.HeapInuse,
       bytesReleasedAfter: stats.HeapReleased,
+      osBackend,
       bytesReturned,
+      rssPeak: this.rssPeak,
       rssAfter,
       verifyErrors: this.verifyFindings.length,
       verifyFindings: this.verifyFindings,
     };
+  }
+
+  private sampleRss(): void {
+    this.rssPeak = Math.max(this.rssPeak, process.memoryUsage.rss());
   }
 
   private sizeClasses(): SizeClassLine[] {

@@ -18,7 +18,7 @@ import { fileName, freeFileTable, writeFileTable } from "./file-table.ts";
 import { type MapTotals, SHARDS, SHARDS_BYTES, type TermInfo, TermMap } from "./term-map.ts";
 
 /** The root block, 5 cache lines. */
-export const Root = record("index root", 80, {
+const Root = record("index root", 80, {
   files: { access: "const", doc: "number of files" },
   fileTable: { access: "const", doc: "address of the table of file names" },
   shards: { access: "const", doc: "address of the shards" },

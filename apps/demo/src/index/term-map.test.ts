@@ -12,8 +12,8 @@ class Fixture {
   readonly map: TermMap;
   readonly model: Map<string, Map<number, number>> = new Map();
 
-  constructor(bytes = 1 << 18) {
-    this.heap = new BumpHeap(bytes);
+  constructor(bytes = 1 << 18, first = 8) {
+    this.heap = new BumpHeap(first + bytes, first);
     this.blocks = new Ledger(this.heap);
     this.shards = this.blocks.malloc(SHARDS_BYTES);
     this.map = new TermMap(this.blocks, this.shards);
@@ -81,6 +81,14 @@ describe("the map", () => {
     f.expectAsModel();
     // Shards, slots, entry, postings: one block each.
     expect(f.heap.live.size).toBe(4);
+  });
+
+  it("works above 2 GiB, where addresses are negative as 32-bit words", () => {
+    const f = new Fixture(1 << 20, 2 ** 31);
+    for (let i = 0; i < 3000; i++) f.add(`term${i % 700}`, i, 1);
+    f.expectAsModel();
+    f.freeAll();
+    expect([...f.heap.live.keys()]).toEqual([f.shards]);
   });
 
   it("tells terms apart that have the same hash", () => {

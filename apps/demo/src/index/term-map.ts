@@ -31,7 +31,7 @@ import { FIRST_CAPACITY, PostingReader, grownCapacity, putVarint, varintLength, 
 import { lock, unlock } from "./spin-futex.ts";
 
 /** One shard of the map. 16 words: a cache line. */
-export const Shard = record("shard", 16, {
+const Shard = record("shard", 16, {
   lock: { access: "atomic", doc: "0 free, 1 held, 2 held and contended" },
   table: { access: "lock:shard", doc: "address of the slots; 0 until the first term" },
   capacity: { access: "lock:shard", doc: "number of slots, a power of two" },
@@ -41,7 +41,7 @@ export const Shard = record("shard", 16, {
 });
 
 /** The head of a term's entry; the term's bytes follow it. */
-export const Entry = record("entry", 8, {
+const Entry = record("entry", 8, {
   hash: { access: "const", doc: "the term's hash" },
   postings: { access: "lock:shard", doc: "address of the packed postings" },
   used: { access: "lock:shard", doc: "bytes of postings" },
@@ -59,8 +59,8 @@ const { files: FILES, occurrences: OCCURRENCES, length: LENGTH } = Entry.offset;
 /** Number of shards; the upper bits of a hash select one. */
 export const SHARDS = 256;
 const SHARD_SHIFT = 24;
-const SHARD_WORDS = 16;
-const HEAD_BYTES = 32;
+const SHARD_WORDS = Shard.words;
+const HEAD_BYTES = Entry.words * 4;
 const SLOT_BYTES = 8;
 const FIRST_SLOTS = 16;
 /** Bytes of the block that holds the shards. */

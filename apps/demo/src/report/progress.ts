@@ -24,7 +24,7 @@ export function showProgress(out: ProgressOutput, read: () => Progress, onTick: 
   const timer = setInterval(() => {
     onTick();
     if (out.isTTY === true) {
-      out.write(`\r${text()}`);
+      out.write(`\r${text()}\x1b[K`);
     } else if (performance.now() - lastLine >= LINE_MS) {
       lastLine = performance.now();
       out.write(`${text()}\n`);
@@ -33,7 +33,7 @@ export function showProgress(out: ProgressOutput, read: () => Progress, onTick: 
   return () => {
     clearInterval(timer);
     onTick();
-    if (out.isTTY === true) out.write(`\r${text()}\n`);
+    if (out.isTTY === true) out.write(`\r${text()}\x1b[K\n`);
   };
 }
 

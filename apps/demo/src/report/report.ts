@@ -84,7 +84,7 @@ export interface IndexReport {
   readonly bytesInUse: number;
   /** Bytes of live objects (`HeapAlloc`). */
   readonly bytesAllocated: number;
-  /** Live objects (`HeapObjects`). */
+  /** Live objects (`HeapObjects`; blocks below 16 bytes share one). */
   readonly objects: number;
   /** Blocks that the index asked for, and those it outgrew and freed on the way. */
   readonly mallocs: number;
@@ -98,8 +98,8 @@ export interface IndexReport {
   readonly fragmentation: Fragmentation;
   /** Resident bytes of the process with heap and workers there, nothing indexed. */
   readonly rssBefore: number;
-  /** The most resident bytes seen from there until the index was finished. */
-  readonly rssPeak: number;
+  /** Resident bytes with the index finished. */
+  readonly rssIndexed: number;
   /** What the heap said when it was too small for all files; null when it was not. */
   readonly exhausted: string | null;
 }
@@ -116,8 +116,12 @@ export interface FreeReport {
   readonly objectsAfter: number;
   readonly bytesInUseAfter: number;
   readonly bytesReleasedAfter: number;
+  /** How pages go back to the operating system here: `node:ffi`, `koffi` or `none`. */
+  readonly osBackend: string;
   /** Bytes that `freeOSMemory` gave back to the operating system. */
   readonly bytesReturned: number;
+  /** The most resident bytes seen from then until the index began to be freed. */
+  readonly rssPeak: number;
   /** Resident bytes with the index freed and pages given back, workers still there. */
   readonly rssAfter: number;
   /** Number of broken invariants found by the verifier, with the index whole and again with it freed. */

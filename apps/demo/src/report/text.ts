@@ -12,7 +12,7 @@ Indexed ${plural(r.files, "file")} (${bytes(r.bytesRead)}) in ${r.seconds.toFixe
   heap         ${bytes(r.bytesInUse)} in use of ${bytes(r.maxBytes)}, ${plural(r.objects, "object")}
   blocks       ${count(r.mallocs)} asked for, ${count(r.frees)} outgrown and freed on the way
   speed        ${r.mbPerSecPerWorker.toFixed(1)} MB/s per worker
-  RSS          ${bytes(r.rssBefore)} before, ${bytes(r.rssPeak)} at the peak
+  RSS          ${bytes(r.rssBefore)} before, ${bytes(r.rssIndexed)} now
 
 ${table(
   ["worker", "files", "text", "MB/s", "mallocs", "frees"],
@@ -47,13 +47,13 @@ export function queryText(q: QueryLine): string {
 }
 
 /** What freeing the index did. */
-export function freeText(r: FreeReport & Pick<IndexReport, "rssBefore" | "rssPeak">): string {
+export function freeText(r: FreeReport & Pick<IndexReport, "rssBefore">): string {
   const verdict = r.verifyErrors === 0 ? "nothing broken" : `${plural(r.verifyErrors, "invariant")} BROKEN:\n    ${r.verifyFindings.join("\n    ")}`;
   return `
 Freed ${plural(r.blocksFreed, "block")} in ${r.freeSeconds.toFixed(2)} s${r.leakedBytes === 0 ? "" : `; ${bytes(r.leakedBytes)} LEAKED`}
   heap         ${bytes(r.bytesInUseAfter)} in use, ${plural(r.objectsAfter, "object")}, ${bytes(r.bytesReleasedAfter)} released
   verifier     ${verdict}
-  freeOSMemory ${r.bytesReturned === 0 ? "gave nothing back: no way to release pages here (koffi is not installed)" : `gave back ${bytes(r.bytesReturned)}`}
+  freeOSMemory ${r.osBackend === "none" ? "gave nothing back: this system or Node has no way to take pages (install koffi)" : `gave back ${bytes(r.bytesReturned)} through ${r.osBackend}`}
   RSS          ${bytes(r.rssBefore)} before, ${bytes(r.rssPeak)} at the peak, ${bytes(r.rssAfter)} now
 `;
 }

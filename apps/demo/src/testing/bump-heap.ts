@@ -15,9 +15,11 @@ export class BumpHeap implements BlockHeap {
   readonly live: Map<number, number> = new Map();
   /** After this many more blocks, `mallocgc` throws as a full heap does. */
   blocksLeft: number = Infinity;
-  private top = 8;
+  private top: number;
 
-  constructor(bytes: number) {
+  /** A heap of `bytes` whose first block lies at `first`, a multiple of 8. */
+  constructor(bytes: number, first = 8) {
+    this.top = first;
     const buffer = new SharedArrayBuffer(bytes);
     this.i32 = new Int32Array(buffer);
     this.u8 = new Uint8Array(buffer);
@@ -25,7 +27,7 @@ export class BumpHeap implements BlockHeap {
 
   mallocgc(size: number): number {
     const addr = this.top;
-    const top = addr + Math.max(8, (size + 7) & -8);
+    const top = addr + Math.max(8, Math.ceil(size / 8) * 8);
     if (this.blocksLeft-- <= 0 || top > this.u8.length) {
       throw Object.assign(new Error("the test's heap is full"), { code: "ERR_HEAP_EXHAUSTED" });
     }

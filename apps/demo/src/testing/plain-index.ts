@@ -6,7 +6,7 @@
  * runs of more than 64 bytes.
  */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { resolve } from "node:path";
 
 /** term → file number → occurrences. */
 export type PlainIndex = Map<string, Map<number, number>>;
@@ -21,7 +21,7 @@ export function plainTerms(bytes: Uint8Array): string[] {
 export function buildPlainIndex(files: readonly string[], base: string): PlainIndex {
   const index: PlainIndex = new Map();
   for (const [file, name] of files.entries()) {
-    for (const term of plainTerms(readFileSync(join(base, name)))) {
+    for (const term of plainTerms(readFileSync(resolve(base, name)))) {
       let postings = index.get(term);
       if (postings === undefined) index.set(term, (postings = new Map()));
       postings.set(file, (postings.get(file) ?? 0) + 1);
@@ -34,7 +34,7 @@ function lower(run: string): string {
   let out = "";
   for (const char of run) {
     const folded = char.toLowerCase();
-    out += [...folded].length === 1 ? folded : char;
+    out += Array.from(folded).length === 1 ? folded : char;
   }
   return out;
 }

@@ -5,7 +5,7 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 
 /** A file larger than this is not read. */
-export const MAX_FILE_BYTES: number = 64 * 1024 * 1024;
+const MAX_FILE_BYTES = 64 * 1024 * 1024;
 /** As git does: a zero byte this early means that the file is not text. */
 const SNIFF_BYTES = 8000;
 const FIRST_BUFFER_BYTES = 1024 * 1024;

@@ -6,6 +6,8 @@
 import { Worker } from "node:worker_threads";
 import type { Exchanges, Kind, Reply, WorkerStart } from "./protocol.ts";
 
+const WORKER_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 };
+
 interface Waiting {
   readonly resolve: (value: never) => void;
   readonly reject: (reason: unknown) => void;
@@ -37,16 +39,16 @@ export class Crew {
   }
 
   /** Asks worker number `n` (from 0). */
-  ask<K extends Kind>(n: number, kind: K, request: Exchanges[K]["request"]): Promise<Exchanges[K]["reply"]> {
+  ask<K extends Kind>(n: number, kind: K, about: Exchanges[K]["request"]): Promise<Exchanges[K]["reply"]> {
     const id = this.nextId++;
     const reply = this.expect<Exchanges[K]["reply"]>(id);
-    this.workers[n]!.postMessage({ ...request, kind, id });
+    this.workers[n]!.postMessage({ kind, id, about });
     return reply;
   }
 
   /** Asks all workers at once; replies are in the workers' order. */
-  askAll<K extends Kind>(kind: K, request: Exchanges[K]["request"]): Promise<Exchanges[K]["reply"][]> {
-    return Promise.all(this.workers.map((_, n) => this.ask(n, kind, request)));
+  askAll<K extends Kind>(kind: K, about: Exchanges[K]["request"]): Promise<Exchanges[K]["reply"][]> {
+    return Promise.all(this.workers.map((_, n) => this.ask(n, kind, about)));
   }
 
   /** Ends all threads. */
@@ -56,8 +58,13 @@ export class Crew {
   }
 
   private hire(start: WorkerStart): Promise<null> {
-    // The sources run as they are: a worker needs the condition that resolves packages to their sources.
-    const worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData: start, execArgv: ["--conditions=dev"] });
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), {
+      workerData: start,
+      // The sources run as they are: a worker needs the condition that resolves packages to their sources.
+      execArgv: ["--conditions=dev"],
+      // The index is not in the workers' own heaps, so these can be small.
+      resourceLimits: WORKER_LIMITS,
+    });
     const n = this.workers.push(worker);
     // A worker announces itself with id 0; ids that stand for announcements are negative here, one per worker.
     const attached = this.expect<null>(-n);

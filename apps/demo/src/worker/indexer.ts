@@ -4,7 +4,7 @@
  * A full heap is no accident here but an outcome: the thread tells the others to stop, and reports what happened. What
  * it had added of its last file stays in the index, which remains whole, can be queried and freed.
  */
-import { join } from "node:path";
+import { resolve } from "node:path";
 import { NO_FILE, type InvertedIndex } from "../index/inverted-index.ts";
 import { FileReader, type SkipReason } from "../text/read-file.ts";
 import { TermCounts } from "../text/term-counts.ts";
@@ -22,7 +22,7 @@ export function indexFiles(index: InvertedIndex, base: string): IndexingDone {
   try {
     for (let file = index.takeFile(); file !== NO_FILE; file = index.takeFile()) {
       const name = index.name(file);
-      const length = reader.read(join(base, name));
+      const length = reader.read(resolve(base, name));
       if (typeof length === "number") {
         terms.count(reader.buffer, length);
         terms.drainTo(index, file);

@@ -36,23 +36,26 @@ export interface Timed {
   readonly micros: number;
 }
 
+/** A request that says nothing beyond its kind. */
+export type Plain = Readonly<Record<string, never>>;
+
 /** Each request with its reply. */
 export interface Exchanges {
   /** Take files and index them until none is left. */
-  index: { request: Record<never, never>; reply: IndexingDone };
+  index: { request: Plain; reply: IndexingDone };
   /** Answer for one term, given as its UTF-8 bytes after folding. */
   query: { request: { readonly term: Uint8Array; readonly top: number }; reply: Timed };
   /** Say what was asked of the heap so far. */
-  ledger: { request: Record<never, never>; reply: LedgerSums };
+  ledger: { request: Plain; reply: LedgerSums };
   /** Free shards until none is left. */
-  free: { request: Record<never, never>; reply: LedgerSums };
+  free: { request: Plain; reply: LedgerSums };
   /** Let go of the heap. The thread lives on, so that memory is compared under like conditions. */
-  detach: { request: Record<never, never>; reply: null };
+  detach: { request: Plain; reply: null };
 }
 
 export type Kind = keyof Exchanges;
 /** A request on its way to a worker. */
-export type Request = { [K in Kind]: { readonly kind: K; readonly id: number } & Exchanges[K]["request"] }[Kind];
+export type Request = { [K in Kind]: { readonly kind: K; readonly id: number; readonly about: Exchanges[K]["request"] } }[Kind];
 /** A reply on its way back; `error` when the worker failed. */
 export type Reply =
   | { readonly id: number; readonly value: Exchanges[Kind]["reply"] }

@@ -18,7 +18,7 @@ function serve(request: Request): Exchanges[Kind]["reply"] {
       return indexFiles(index, base);
     case "query": {
       const began = performance.now();
-      const { term, top } = request;
+      const { term, top } = request.about;
       const answer = index.query(term, term.length, hashTerm(term, term.length), top);
       return { answer, micros: (performance.now() - began) * 1000 };
     }

@@ -1,0 +1,106 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { RunReport } from "./report/report.ts";
+
+let dir: string;
+
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), "mallocgc-demo-"));
+  mkdirSync(join(dir, "text"));
+  for (let i = 0; i < 120; i++) {
+    const words = Array.from({ length: 400 }, (_, w) => `word${(i * 31 + w * w) % 3000}`);
+    writeFileSync(join(dir, "text", `${i}.txt`), `The file of number ${i}. ${words.join(" ")} ${"needle ".repeat(i % 7)}`);
+  }
+  writeFileSync(join(dir, "text", "picture.bin"), Buffer.from([1, 2, 0, 3]));
+});
+
+afterAll(() => {
+  rmSync(dir, { recursive: true });
+});
+
+function demo(args: string[], input = ""): { code: number | null; out: string; err: string } {
+  const main = join(import.meta.dirname, "main.ts");
+  const done = spawnSync(process.execPath, ["--conditions=dev", main, ...args], { input, encoding: "utf8", timeout: 60_000 });
+  return { code: done.status, out: done.stdout, err: done.stderr };
+}
+
+describe("the command", () => {
+  it("does everything without a terminal, checks its answers, and writes the report", () => {
+    const json = join(dir, "report.json");
+    const sizes = join(dir, "sizes.json");
+    const { code, out, err } = demo([
+      "--", join(dir, "text"), "--workers", "2", "--max-bytes", "64MiB", "--once",
+      "--query", "Needle", "--query", "word7", "--query", "absent", "--json", json, "--record-sizes", sizes,
+    ]); // prettier-ignore
+    expect(code, err + out).toBe(0);
+    expect(out).toContain("needle: in 102 files, 357 times");
+    expect(out).toContain("absent: in no file");
+
+    const report = JSON.parse(readFileSync(json, "utf8")) as RunReport;
+    expect(report).toMatchObject({ files: 120, skippedFiles: 1, workers: 2, maxBytes: 64 << 20, verifyErrors: 0, leakedBytes: 0 });
+    expect(report.queries.map((q) => [q.term, q.files, q.occurrences, q.correct])).toEqual([
+      ["needle", 102, 357, true],
+      ["word7", expect.any(Number), expect.any(Number), true],
+      ["absent", 0, 0, true],
+    ]);
+    expect(new Set(report.queries.map((q) => q.worker))).toEqual(new Set([1, 2]));
+    // Blocks below 16 bytes share an object.
+    expect(report.objects).toBeLessThan(report.mallocs - report.frees);
+    expect(report.blocksFreed).toBe(report.mallocs - report.frees);
+    expect(report.sizeClasses.reduce((sum, c) => sum + c.objects, 0)).toBeGreaterThan(0);
+    expect(report.sizeClasses.reduce((sum, c) => sum + c.bytes, 0)).toBe(report.bytesInUse);
+    expect(report.fragmentation.askedBytes).toBeLessThanOrEqual(report.fragmentation.slotBytes);
+    expect(report.fragmentation.slotBytes).toBeLessThanOrEqual(report.fragmentation.spanBytes);
+    expect(report.rssPeak).toBeGreaterThanOrEqual(report.rssBefore);
+
+    const pairs = JSON.parse(readFileSync(sizes, "utf8")) as [number, number][];
+    expect(pairs.reduce((sum, [, count]) => sum + count, 0)).toBe(report.mallocs);
+  });
+
+  it("answers at its prompt until an empty line, then frees everything", () => {
+    const { code, out } = demo([join(dir, "text"), "--workers", "2"], "needle the\n--\n\nnever asked\n");
+    expect(code).toBe(0);
+    expect(out).toContain("needle: in 102 files");
+    expect(out).toContain("the: in 120 files, 120 times");
+    expect(out).toContain("there is none in that line");
+    expect(out).not.toContain("never");
+    expect(out).toContain("nothing broken");
+  });
+
+  it("ends in order with exit code 1 when the heap is too small, and says how to raise it", () => {
+    const json = join(dir, "small.json");
+    const many = join(dir, "many");
+    mkdirSync(many);
+    for (let i = 0; i < 20; i++) {
+      writeFileSync(join(many, `${i}.txt`), Array.from({ length: 3000 }, (_, w) => `unique_${i}_${w}`).join(" "));
+    }
+    const { code, out, err } = demo([many, "--workers", "2", "--max-bytes", "2MiB", "--once", "--json", json]);
+    expect(code, err + out).toBe(1);
+    expect(err).toMatch(/The heap is full.*\n.* files? of 20 are indexed.*--max-bytes \(now 2.0 MiB\)/);
+    const report = JSON.parse(readFileSync(json, "utf8")) as RunReport;
+    expect(report.exhausted).toContain("2097152");
+    expect(report).toMatchObject({ verifyErrors: 0, leakedBytes: 0, objectsAfter: 0, queries: [] });
+  });
+
+  it.each([
+    [["--workers", "none"], "--workers takes a whole number"],
+    [["--frobnicate"], "--frobnicate"],
+    [["/no/such/place"], "does not exist"],
+  ])("refuses %j with exit code 2", (args, message) => {
+    const { code, err } = demo(args);
+    expect(code).toBe(2);
+    expect(err).toContain(message);
+  });
+
+  it("refuses a directory without files", () => {
+    mkdirSync(join(dir, "empty"));
+    expect(demo([join(dir, "empty"), "--once"])).toMatchObject({ code: 2, err: expect.stringContaining("there are no files") });
+  });
+
+  it("explains itself", () => {
+    expect(demo(["--help"])).toMatchObject({ code: 0, out: expect.stringContaining("--max-bytes") });
+  });
+});

@@ -1,0 +1,99 @@
+import { describe, expect, it } from "vitest";
+import type { QueryLine } from "./report/report.ts";
+import { filesToIndex } from "./run.ts";
+import { Session } from "./session.ts";
+import { buildPlainIndex } from "./testing/plain-index.ts";
+
+const BASE = process.cwd();
+const QUIET = { write: (): void => undefined };
+
+/** About `n` of the default run's files, from all over the list. */
+function someFiles(n: number): string[] {
+  const all = filesToIndex([], BASE);
+  const step = Math.max(1, Math.floor(all.length / n));
+  return all.filter((_, i) => i % step === 0);
+}
+
+/** Asks for all terms, many at a time, with all their files. */
+async function askAll(session: Session, terms: Iterable<string>): Promise<QueryLine[]> {
+  const answers: QueryLine[] = [];
+  const pending = [...terms];
+  while (pending.length > 0) {
+    const asked = pending.splice(0, 1000).map((term) => session.ask(Buffer.from(term), Infinity));
+    answers.push(...(await Promise.all(asked)));
+  }
+  return answers;
+}
+
+describe("the default run", () => {
+  it("has at least 2,000 real files to index", () => {
+    expect(filesToIndex([], BASE).length).toBeGreaterThanOrEqual(2000);
+  });
+});
+
+describe("an index built by several workers on one heap", () => {
+  it.each([2, 3])("answers as a plain Map built in one thread, for every term and every posting (%i workers)", async (workers) => {
+    const files = someFiles(300);
+    const plain = buildPlainIndex(files, BASE);
+    const session = await Session.start(256 << 20, files, BASE, workers);
+    const indexed = await session.indexAll(QUIET);
+    expect(indexed.exhausted).toBeNull();
+    expect(indexed.files).toBe(files.length);
+    expect(indexed.terms).toBe(plain.size);
+
+    let [postings, occurrences] = [0, 0];
+    const answered = new Set<number>();
+    for (const answer of await askAll(session, plain.keys())) {
+      const perFile = plain.get(answer.term)!;
+      answered.add(answer.worker);
+      const found = new Map(answer.top.map(({ file, count }) => [file, count]));
+      const wanted = new Map([...perFile].map(([file, count]) => [files[file], count]));
+      if (found.size !== wanted.size || [...wanted].some(([file, count]) => found.get(file!) !== count)) {
+        expect(found, answer.term).toEqual(wanted);
+      }
+      expect(answer.files).toBe(perFile.size);
+      postings += perFile.size;
+      occurrences += answer.occurrences;
+    }
+    expect(indexed.postings).toBe(postings);
+    expect(indexed.occurrences).toBe(occurrences);
+    expect(answered.size).toBe(workers);
+
+    session.verify("index whole");
+    const freed = await session.tearDown();
+    expect(freed.verifyFindings).toEqual([]);
+    expect(freed.leakedBytes).toBe(0);
+    expect(freed.objectsAfter).toBe(0);
+    expect(freed.blocksFreed).toBe(indexed.mallocs - indexed.frees);
+  });
+
+  it("stays whole when the heap is too small: what it holds is right, and all of it can be freed", async () => {
+    const files = someFiles(250);
+    const plain = buildPlainIndex(files, BASE);
+    const session = await Session.start(1 << 20, files, BASE, 2);
+    const indexed = await session.indexAll(QUIET);
+    expect(indexed.exhausted).toContain("1048576");
+    expect(indexed.files).toBeLessThan(files.length);
+    expect(indexed.files).toBeGreaterThan(0);
+    session.verify("index whole");
+
+    let terms = 0;
+    for (const answer of await askAll(session, plain.keys())) {
+      terms += answer.files > 0 ? 1 : 0;
+      const perFile = plain.get(answer.term)!;
+      const wrong = answer.top.filter(({ file, count }) => perFile.get(files.indexOf(file)) !== count);
+      expect(wrong, answer.term).toEqual([]);
+    }
+    expect(indexed.terms).toBe(terms);
+
+    const freed = await session.tearDown();
+    expect(freed.verifyFindings).toEqual([]);
+    expect(freed.leakedBytes).toBe(0);
+    expect(freed.objectsAfter).toBe(0);
+  });
+
+  it("is not begun when the heap has no room even for the names of the files", async () => {
+    const names = Array.from({ length: 40_000 }, (_, i) => `no/such/file/${i}`);
+    await expect(Session.start(1 << 20, names, BASE, 1)).rejects.toMatchObject({ code: "ERR_HEAP_EXHAUSTED" });
+  });
+});
