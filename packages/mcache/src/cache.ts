@@ -15,7 +15,7 @@ import type { Central } from "@mallocgc/mcentral";
 import { MSpan, type FreedBits, type SpanPtr, type Spans } from "@mallocgc/mspan";
 import type { Addr, Ptr, Region, TableSpec } from "@mallocgc/sysmem";
 import { MCache } from "./cache-record.ts";
-import { clearBytes } from "./clear.ts";
+import { Clearer } from "./clear.ts";
 
 const { alloc: ALLOC, owner: OWNER, smallAllocs: SMALL_ALLOCS, smallFrees: SMALL_FREES } = MCache.offset;
 const {
@@ -32,6 +32,7 @@ export class Cache {
   /** Word index of the cache's record. */
   readonly base: Ptr;
   readonly emptySpan: SpanPtr;
+  readonly clearer: Clearer;
   private readonly spans: Spans;
   private readonly freed: FreedBits;
   private readonly central: Central;
@@ -41,6 +42,7 @@ export class Cache {
     this.f64 = region.f64;
     this.base = base;
     this.emptySpan = emptySpan as SpanPtr;
+    this.clearer = new Clearer(region);
     this.spans = spans;
     this.freed = freed;
     this.central = central;
@@ -70,7 +72,7 @@ export class Cache {
     mem[s + FREE_INDEX] = slot + 1;
     const size = mem[s + ELEM_SIZE]!;
     const addr = ((mem[s + START_ADDR]! + Math.imul(slot, size)) >>> 0) as Addr;
-    if ((mem[s + NEEDZERO]! & zero) !== 0) clearBytes(mem, addr, size);
+    if ((mem[s + NEEDZERO]! & zero) !== 0) this.clearer.clear(addr, size);
     return addr;
   }
 
@@ -84,7 +86,7 @@ export class Cache {
       s = mem[this.base + spanClass]! as SpanPtr;
       addr = this.spans.nextFree(s);
     }
-    if ((mem[s + NEEDZERO]! & zero) !== 0) clearBytes(mem, addr, mem[s + ELEM_SIZE]!);
+    if ((mem[s + NEEDZERO]! & zero) !== 0) this.clearer.clear(addr, mem[s + ELEM_SIZE]!);
     return addr;
   }
 

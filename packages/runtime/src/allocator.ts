@@ -13,7 +13,7 @@
 import {
   MALLOC_HEADER_SIZE, MAX_SMALL_SIZE, MIN_SIZE_FOR_MALLOC_HEADER, SIZE_TO_CLASS128, SIZE_TO_CLASS8, TINY_SIZE, TINY_SPAN_CLASS,
 } from "@mallocgc/sizeclass";
-import { MCache, clearBytes, type Cache, type Tiny } from "@mallocgc/mcache";
+import { MCache, type Cache, type Tiny } from "@mallocgc/mcache";
 import type { Central } from "@mallocgc/mcentral";
 import type { Heap as PageHeap } from "@mallocgc/mheap";
 import { MSpan, TINY_BLOCK_DEAD, TINY_NOT_LIVE, type FreedBits, type SpanPtr, type Spans, type TinyBits } from "@mallocgc/mspan";
@@ -120,7 +120,7 @@ export class Allocator {
     const bytes = (this.cache.base + LARGE_ALLOC_BYTES) >>> 1;
     this.f64[count] = this.f64[count]! + 1;
     this.f64[bytes] = this.f64[bytes]! + npages * PAGE;
-    if ((mem[s + NEEDZERO]! & zero) !== 0) clearBytes(mem, addr, npages * PAGE);
+    if ((mem[s + NEEDZERO]! & zero) !== 0) this.cache.clearer.clear(addr, npages * PAGE);
     return addr;
   }
 

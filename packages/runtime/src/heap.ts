@@ -5,12 +5,12 @@
  * refuses everything with `ERR_HEAP_DETACHED`.
  */
 import {
-  MAX_REGION_BYTES, SysmemError, createRegion, openOsPages, openRegion, planFingerprint, type Addr, type OsPages, type Region,
+  MAX_REGION_BYTES, SysmemError, createRegion, openOsPages, openRegion, type Addr, type OsPages, type Region,
 } from "@mallocgc/sysmem";
 import { Allocator } from "./allocator.ts";
 import { HeapError } from "./errors.ts";
 import { HEADER_PTR, HEAP_CLOSED, HEAP_OPEN, HeapHeader, LAYOUT_VERSION, MAGIC } from "./header.ts";
-import { Layers, planHeap } from "./layers.ts";
+import { Layers, heapFingerprint, planHeap } from "./layers.ts";
 import { readMemStats, sizeClassStats, type MemStats, type SizeClassStats } from "./mem-stats.ts";
 import { resolveOptions, type HeapConfig, type HeapOptions } from "./options.ts";
 import { ProcessorTable } from "./processor.ts";
@@ -223,7 +223,7 @@ export function createHeap(options: HeapOptions = {}): Heap {
   const plan = planHeap(config);
   const mem = region.i32;
   mem[HEADER_PTR + H_VERSION] = LAYOUT_VERSION;
-  mem[HEADER_PTR + H_FINGERPRINT] = planFingerprint(plan);
+  mem[HEADER_PTR + H_FINGERPRINT] = heapFingerprint(plan);
   mem[HEADER_PTR + H_WASM_PAGES] = config.maxBytes / 65536;
   mem[HEADER_PTR + H_MAX_THREADS] = config.maxThreads;
   mem[HEADER_PTR + H_CHUNK_PAGES] = config.chunkPages;
@@ -260,7 +260,7 @@ export function attachHeap(handle: HeapHandle): Heap {
   const { region, config } = openHandle(handle);
   const plan = planHeap(config);
   const mem = region.i32;
-  if (mem[HEADER_PTR + H_FINGERPRINT] !== planFingerprint(plan)) {
+  if (mem[HEADER_PTR + H_FINGERPRINT] !== heapFingerprint(plan)) {
     throw new HeapError("ERR_HANDLE_VERSION", "the heap's layout is not this version's; load the same version of @mallocgc/runtime in every thread");
   }
   if (Atomics.load(mem, HEADER_PTR + H_STATE) !== HEAP_OPEN) {

@@ -4,15 +4,15 @@
  * The plan of the region follows from its header alone (size, threads, chunk size), so an attaching thread computes the same places as
  * the thread that made the heap, and the fingerprint in the header proves it.
  */
-import { Cache, Tiny } from "@mallocgc/mcache";
-import { Central } from "@mallocgc/mcentral";
-import { Heap as PageHeap } from "@mallocgc/mheap";
-import { FreedBits, Spans, TinyBits } from "@mallocgc/mspan";
-import { Mutexes, planRegion, type Region, type RegionPlan, type TableSpec } from "@mallocgc/sysmem";
+import { Cache, MCache, Tiny } from "@mallocgc/mcache";
+import { Central, MCentral } from "@mallocgc/mcentral";
+import { Heap as PageHeap, MHeap, PageCacheRec, SpanCacheRec } from "@mallocgc/mheap";
+import { FreedBits, MSpan, Spans, TinyBits } from "@mallocgc/mspan";
+import { Mutexes, planFingerprint, planRegion, type Region, type RegionPlan, type TableSpec } from "@mallocgc/sysmem";
 import { SlotFreer } from "./slot-freer.ts";
-import { HEADER_PTR, headerTables } from "./header.ts";
+import { HEADER_PTR, HeapHeader, headerTables } from "./header.ts";
 import type { HeapConfig } from "./options.ts";
-import { ProcessorTable } from "./processor.ts";
+import { Processor, ProcessorTable } from "./processor.ts";
 
 /** Every table of the region, in address order. */
 export function planHeap(config: HeapConfig): RegionPlan {
@@ -25,6 +25,11 @@ export function planHeap(config: HeapConfig): RegionPlan {
     ...PageHeap.tables({ maxBytes: config.maxBytes, chunkPages: config.chunkPages }),
   ];
   return planRegion(tables, HEADER_PTR * 4);
+}
+
+/** A hash of all places and record layouts: equal in two threads exactly when they mean the same by every word of the region. */
+export function heapFingerprint(plan: RegionPlan): number {
+  return planFingerprint(plan, [HeapHeader, MSpan, MCache, MCentral, MHeap, PageCacheRec, SpanCacheRec, Processor]);
 }
 
 /** All layers of a heap for the thread that is P number `id`. */

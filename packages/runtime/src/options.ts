@@ -39,7 +39,7 @@ function integer(name: string, value: unknown, low: number, high: number): numbe
  */
 export function resolveOptions(options: HeapOptions): HeapConfig {
   if (typeof options !== "object" || (options as unknown) === null) {
-    throw new HeapError("ERR_OPTION", `createHeap takes an object of options, not ${String(options)}`);
+    throw new HeapError("ERR_OPTION", `createHeap takes an object of options, not ${(options as unknown) === null ? "null" : typeof options}`);
   }
   const { maxBytes = 1 << 30, shared = true, maxThreads = 64, chunkPages, ...unknown } = options;
   for (const name of Object.keys(unknown)) {

@@ -2,7 +2,8 @@ export { PAGE_SHIFT, PAGE_SIZE, addrOf, alignUp, ptrOf, type Addr, type PageInde
 export { SysmemError, type SysmemErrorCode } from "./errors.ts";
 export { FIXALLOC_CHUNK_BYTES, FixAlloc, FixAllocRecord, type FixAllocOptions } from "./fixalloc.ts";
 export { Frontier, FrontierRecord } from "./frontier.ts";
-export { LOCK_ORDER, RANK_CENTRAL, RANK_HEAP, RANK_PROCESSORS, lockName, type LockOrderEntry, type LockRank } from "./lock-order.ts";
+export { bulkKernel, loadKernel, type BulkKernel } from "./kernel.ts";
+export { LOCK_ORDER, RANK_CENTRAL, RANK_HEAP, lockName, type LockOrderEntry, type LockRank } from "./lock-order.ts";
 export { MAX_LOCK_OWNER, Mutexes, type MutexOptions } from "./mutex.ts";
 export { openOsPages, type OsPages, type OsPagesBackend } from "./os-pages.ts";
 export { PERSISTENT_CHUNK_BYTES, PERSISTENT_LARGE_BYTES, PersistentAlloc, PersistentAllocRecord } from "./persistentalloc.ts";

@@ -18,16 +18,13 @@ export interface LockOrderEntry {
   readonly guards: string;
 }
 
-/** The P table. */
-export const RANK_PROCESSORS: LockRank = 1 as LockRank;
 /** One span class's sets. */
-export const RANK_CENTRAL: LockRank = 2 as LockRank;
+export const RANK_CENTRAL: LockRank = 1 as LockRank;
 /** Pages and everything they are handed out by. */
-export const RANK_HEAP: LockRank = 3 as LockRank;
+export const RANK_HEAP: LockRank = 2 as LockRank;
 
 /** All locks, first to last. */
 export const LOCK_ORDER: readonly LockOrderEntry[] = Object.freeze([
-  { name: "processors", rank: RANK_PROCESSORS, guards: "the P table: attach, detach, take-over" },
   { name: "central", rank: RANK_CENTRAL, guards: "one span class: its four sets, and the list a span is on" },
   { name: "heap", rank: RANK_HEAP, guards: "page allocator, frontier, persistentalloc, the span records' fixalloc" },
 ]);

@@ -12,7 +12,7 @@ const TESTS = ["**/*.test.ts", "**/testing/**/*.ts"];
 /** `root` is the folder of the root tsconfig.json, which covers every source. */
 export function eslintConfig(root: string): Config {
   return defineConfig(
-    globalIgnores(["**/node_modules/", "**/dist/", "**/coverage/", "**/.turbo/", "**/assembly/"]),
+    globalIgnores(["**/node_modules/", "**/dist/", "**/coverage/", "**/.turbo/", "**/assembly/", "packages/*/kernel/"]),
     {
       files: ["**/*.ts"],
       extends: [tseslint.configs.strictTypeChecked],
