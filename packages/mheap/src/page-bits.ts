@@ -109,7 +109,8 @@ export class PageBits {
       }
       run = Math.clz32(word);
     }
-    return -1;
+    // A run of 31 at the very end is neither inside a word nor followed by one.
+    return run >= n ? (this.words << 5) - run : -1;
   }
 
   /** Writes the summary (start, max, end) of the clear bits to `out`; says whether it differs from what was there. */
