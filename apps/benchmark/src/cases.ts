@@ -35,14 +35,16 @@ const LIVE: readonly number[] = [100, 10_000, 1_000_000];
 /** The size of the heap that create-heap and attach-heap make, and what they say as their `size`. */
 export const HEAP_BYTES = 1073741824;
 
-const QUICK_SIZES: readonly BlockSize[] = [16, 64, 1024, 8192, "mixed"];
+const QUICK_SIZES: readonly BlockSize[] = [16, 64, 1024, 8192];
+const QUICK_TWO_THREADS: readonly BlockSize[] = [64, 8192];
 const QUICK_FREE_SIZES: readonly BlockSize[] = [64, "mixed"];
 
 /** Every case of a full run, or the few of a quick one, in the order in which they are run. */
 export function allCases(quick: boolean): BenchCase[] {
   const cases: BenchCase[] = [];
   for (const size of quick ? QUICK_SIZES : SIZES) {
-    for (const threads of [1, 2]) cases.push({ case: "alloc-fresh", size, threads });
+    cases.push({ case: "alloc-fresh", size, threads: 1 });
+    if (!quick || QUICK_TWO_THREADS.includes(size)) cases.push({ case: "alloc-fresh", size, threads: 2 });
   }
   for (const live of quick ? [10_000] : LIVE) {
     for (const name of ["free-ring", "free-random"] as const) {

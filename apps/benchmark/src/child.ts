@@ -32,7 +32,7 @@ async function measure(job: Job, implementation: Implementation): Promise<Measur
       if (job.threads > 1) return measureWithWorkers(job, implementation, job.threads);
       const distribution = job.size === "mixed" ? await readDistribution(DISTRIBUTION_URL) : undefined;
       const { time, bytesPerOp } = await measureThread(job, implementation, distribution, alone);
-      return { nsPerOp: wallTime([time]) / time.ops, ops: time.ops, bytesPerOp };
+      return { nsPerOp: wallTime([time]) / time.ops, ops: time.ops, bytesPerOp, onProcessor: time.onProcessor };
     }
   }
 }
@@ -47,7 +47,7 @@ async function measureWithWorkers(job: Job, implementation: Implementation, work
   const times = answers.map((answer) => answer.time);
   const ops = times.reduce((sum, time) => sum + time.ops, 0);
   shared?.close();
-  return { nsPerOp: wallTime(times) / ops, ops, bytesPerOp: answers[0]!.bytesPerOp };
+  return { nsPerOp: wallTime(times) / ops, ops, bytesPerOp: answers[0]!.bytesPerOp, onProcessor: Math.min(...times.map((t) => t.onProcessor)) };
 }
 
 function runWorker(task: WorkerTask): Promise<WorkerAnswer> {

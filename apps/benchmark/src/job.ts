@@ -19,6 +19,8 @@ export interface Measurement {
   readonly ops: number;
   /** Bytes that one operation takes from the allocator, where it counts them; else what was asked for. */
   readonly bytesPerOp: number;
+  /** The part of the time in which the thread (the least favoured of several) had a processor; absent where nobody looked. */
+  readonly onProcessor?: number;
   /** The most memory that the process had resident at any time. */
   readonly maxRssBytes?: number;
   readonly metadata?: MetadataParts;

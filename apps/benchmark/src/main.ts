@@ -10,7 +10,7 @@ import { buildGo } from "./impl/go.ts";
 import { parseOptions, USAGE, type Options } from "./options.ts";
 import { benchmarkName, makePlan } from "./plan.ts";
 import { Progress } from "./progress.ts";
-import { checksText, jsonResults, metadataTable, omissions, ratioTable } from "./report.ts";
+import { checksText, disturbance, jsonResults, metadataTable, omissions, ratioTable } from "./report.ts";
 import { runPlan } from "./run.ts";
 
 const SAMPLES = 5;
@@ -55,7 +55,7 @@ async function main(options: Options): Promise<void> {
   });
   progress.clear();
 
-  const sections = [ratioTable(all), metadataTable(all), omissions(plan.skipped, all).join("\n"), checksText(runChecks(all))];
+  const sections = [ratioTable(all), metadataTable(all), omissions(plan.skipped, all).join("\n"), disturbance(all), checksText(runChecks(all))];
   console.log(`\n${sections.filter((text) => text !== "").join("\n\n")}`);
   if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(jsonResults(all), undefined, 2)}\n`);
 }

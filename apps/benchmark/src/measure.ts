@@ -4,6 +4,9 @@
  * Warm-up ends when V8 has had time to optimise the kernel and, where blocks are freed, each live block has been replaced
  * about once (so that the heap is in its steady state), but no later than WARM_UP_MAX_MS. Fresh memory can be had only
  * once, so there the warm-up goes on in heaps of its own, which are thrown away.
+ *
+ * The clock is wall time. Warm-up counts the thread's processor time instead, so that a busy machine does not cut it short; the
+ * two together tell whether a sample was disturbed.
  */
 import type { Distribution } from "./distribution.ts";
 import { meanSize, sizeTable } from "./distribution.ts";
@@ -20,7 +23,7 @@ import {
   type Kernel,
 } from "./kernels.ts";
 
-const WARM_UP_MS = 30;
+const WARM_UP_MS = 80;
 const WARM_UP_MAX_MS = 500;
 const WARM_UP_HEAP_BYTES = 256 * 1024 * 1024;
 /** Operations per call of a kernel: many calls, each too short for on-stack replacement to matter. */
@@ -41,6 +44,8 @@ export interface ThreadTime {
   readonly start: bigint;
   readonly end: bigint;
   readonly ops: number;
+  /** The part of that time in which this thread had a processor. */
+  readonly onProcessor: number;
 }
 
 /** Runs the job's pattern in this thread. `handle`: the heap to attach to; absent, this thread opens its own. */
@@ -59,13 +64,15 @@ export async function measureThread(
   const planned = job.ops ?? Math.max(1, Math.round((job.targetMs * 1e6) / warmUp(kernel, job.live ?? 0)));
   const ops = meeting.agree(planned);
   meeting.start();
+  const cpuStart = cpuMs();
   const start = process.hrtime.bigint();
   runBatches(kernel, ops);
   const end = process.hrtime.bigint();
+  const onProcessor = Math.min(1, ((cpuMs() - cpuStart) * 1e6) / Number(end - start));
   const counted = opened?.counters?.();
   const bytesPerOp = counted === undefined ? meanSize(job.size, distribution) : counted.bytes / counted.blocks;
   opened?.close();
-  return { time: { start, end, ops }, bytesPerOp };
+  return { time: { start, end, ops, onProcessor }, bytesPerOp };
 }
 
 /** Wall time of the slowest thread, in ns: from the first to begin to the last to end. */
@@ -93,14 +100,14 @@ function makeKernel(job: Job, implementation: Implementation, opened: OpenAlloca
 
 /** Runs until the kernel is warm; returns the ns per operation of the last half of it. */
 function warmUp(kernel: Kernel, atLeastOps: number): number {
-  const began = performance.now();
+  const began = cpuMs();
   let done = 0;
   let n = 1;
   let last = 0;
   for (;;) {
-    const t0 = performance.now();
+    const t0 = cpuMs();
     runBatches(kernel, n);
-    const t1 = performance.now();
+    const t1 = cpuMs();
     done += n;
     last = ((t1 - t0) * 1e6) / n;
     const elapsed = t1 - began;
@@ -112,7 +119,7 @@ function warmUp(kernel: Kernel, atLeastOps: number): number {
 
 async function warmUpFresh(implementation: Implementation, sizes: Uint32Array, mean: number): Promise<void> {
   const ops = Math.max(16, Math.floor(WARM_UP_HEAP_BYTES / (mean * 1.25 + 64)));
-  const began = performance.now();
+  const began = cpuMs();
   do {
     if (implementation.blocks === "object") {
       runUntil(new FreshObjects(implementation.open().allocator, sizes), ops, began + WARM_UP_MS);
@@ -121,11 +128,17 @@ async function warmUpFresh(implementation: Implementation, sizes: Uint32Array, m
       runUntil(new FreshAddresses(opened.allocator, sizes), ops, began + WARM_UP_MS);
       opened.close();
     }
-  } while (performance.now() - began < WARM_UP_MS);
+  } while (cpuMs() - began < WARM_UP_MS);
 }
 
 function runUntil(kernel: Kernel, ops: number, deadline: number): void {
-  for (let done = 0; done < ops && performance.now() < deadline; done += BATCH) kernel.run(Math.min(BATCH, ops - done));
+  for (let done = 0; done < ops && cpuMs() < deadline; done += BATCH) kernel.run(Math.min(BATCH, ops - done));
+}
+
+/** Processor time of this thread, in ms. */
+function cpuMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
 }
 
 function runBatches(kernel: Kernel, ops: number): void {

@@ -101,6 +101,19 @@ export function checksText(checks: readonly Check[]): string {
     .join("\n");
 }
 
+const DISTURBED_BELOW = 0.9;
+
+/** A warning when the machine was busy with something else meanwhile; empty when it was not. */
+export function disturbance(all: readonly Series[]): string {
+  const shares = all.flatMap(({ samples }) => samples.flatMap(({ onProcessor }) => onProcessor ?? []));
+  const disturbed = shares.filter((share) => share < DISTURBED_BELOW).length;
+  if (disturbed === 0) return "";
+  return (
+    `note: in ${disturbed} of ${shares.length} samples the measured thread had a processor for less than ${DISTURBED_BELOW * 100} % of the time ` +
+    "(other programs ran, or it waited for a lock or for memory); where that is many, repeat on an idle machine"
+  );
+}
+
 /** What was left out, and what failed. Empty when nothing was. */
 export function omissions(skipped: readonly Skipped[], all: readonly Series[]): string[] {
   const failed = all.flatMap(({ benchCase, impl, failure }) =>

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { median, roundRatio } from "./statistics.ts";
+import { bestRatio, median, roundRatio } from "./statistics.ts";
 
 it("takes the middle of an odd number of values, and the mean of the two middle ones of an even number", () => {
   expect(median([9, 1, 5])).toBe(5);
@@ -17,4 +17,8 @@ it("compares within a round, so that a slow round of the whole machine does not 
 it("compares only rounds that both finished", () => {
   expect(roundRatio([10, 10, 10], [5])).toBe(2);
   expect(roundRatio([10], [])).toBeNaN();
+});
+
+it("compares the best samples, whatever the others suffered", () => {
+  expect(bestRatio([30, 10, 900], [400, 20, 25])).toBe(0.5);
 });

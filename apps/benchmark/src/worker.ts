@@ -57,7 +57,7 @@ function measureAttach({ handle }: WorkerTask, implementation: Implementation): 
     if (i >= 0) spent += t1 - t0;
     opened.close();
   }
-  return { time: { start: 0n, end: spent, ops: ATTACH_OPS }, bytesPerOp: 0 };
+  return { time: { start: 0n, end: spent, ops: ATTACH_OPS, onProcessor: 1 }, bytesPerOp: 0 };
 }
 
 function meetingOf(control: Int32Array, threads: number): Meeting {
