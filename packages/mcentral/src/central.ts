@@ -13,8 +13,8 @@
  *
  * looking at no more than 100 spans in 2 and 3 together, so that one allocation never pays for a whole heap.
  *
- * Explicit free adds two moves, both owed by exactly one freeing thread (freed-bits.ts of mspan): a full span with enough freed slots
- * goes to the partial set of its parity (`list`), and an empty one back to the heap (`release`). How many are enough is the
+ * Explicit free adds two moves, owed by the freeing thread that sees it due (freed-bits.ts of mspan): a full span with enough freed
+ * slots goes to the partial set of its parity (`list`), and an empty one back to the heap (`release`). How many are enough is the
  * central's `threshold`: an eighth of the slots. With fewer, a random workload would refill its cache every other allocation; so
  * up to an eighth of a full span may lie idle. When the heap is exhausted, `reclaim` offers those too, and sets the threshold to 1 until
  * the class can grow again.
@@ -29,7 +29,7 @@ import { FULL, MCentral, PARTIAL } from "./central-record.ts";
 import { SpanSets } from "./span-set.ts";
 import type { Sweeper } from "./sweeper.ts";
 
-const { nelems: NELEMS, allocCount: ALLOC_COUNT, spanClass: SPAN_CLASS, freed: FREED, holder: HOLDER, next: NEXT } = MSpan.offset;
+const { nelems: NELEMS, allocCount: ALLOC_COUNT, spanClass: SPAN_CLASS, sweepgen: SWEEPGEN, holder: HOLDER, next: NEXT } = MSpan.offset;
 const { heads: HEADS, lock: LOCK, threshold: THRESHOLD } = MCentral.offset;
 const WORDS = MCentral.words;
 const FULL_SETS = FULL;
@@ -96,8 +96,7 @@ export class Central {
   }
 
   /**
-   * A span of that class with at least one free slot, held by the caller, its search for free slots at the start and `allocCount`
-   * exact; or 0 when the region is exhausted.
+   * A span of that class with at least one free slot, held by the caller, its `allocCount` exact; or 0 when the region is exhausted.
    */
   cacheSpan(spanClass: number): SpanPtr {
     let s = this.takePartialSwept(spanClass);
@@ -160,81 +159,75 @@ export class Central {
   uncacheSpan(s: SpanPtr): void {
     const mem = this.mem;
     const nelems = mem[s + NELEMS]!;
+    // Plain: the lock below publishes these two.
     mem[s + HOLDER] = 0;
+    mem[s + SWEEPGEN] = mem[this.spans.heapSweepgen]!;
     if (this.spans.isSpent(s) && this.freed.pending(s) === 0) mem[s + ALLOC_COUNT] = nelems;
     else this.freed.merge(s);
     const allocCount = mem[s + ALLOC_COUNT]!;
     const spanClass = mem[s + SPAN_CLASS]!;
     const central = this.recordOf(spanClass);
-    const swept = this.sweptIndex();
+    const parity = this.sweptIndex();
+    let full = allocCount === nelems;
     this.mutexes.lock((central + LOCK) as Ptr, RANK);
-    const toFull = allocCount === nelems;
-    const waiting = this.freed.setState(s, STATE_HELD, toFull ? STATE_FULL : STATE_LISTED);
-    // Less than nothing waits while some thread has freed a merged slot and not counted it yet: that thread will release the span.
-    if (waiting === allocCount) {
-      this.freed.setState(s, toFull ? STATE_FULL : STATE_LISTED, STATE_HELD);
-      this.mutexes.unlock((central + LOCK) as Ptr, RANK);
-      this.heap.free(s);
-      return;
+    let waiting = this.freed.setState(s, STATE_HELD, full ? STATE_FULL : STATE_LISTED);
+    if (full && waiting >= mem[central + THRESHOLD]!) {
+      waiting = this.freed.setState(s, STATE_FULL, STATE_LISTED);
+      full = false;
     }
-    if (toFull && waiting >= mem[central + THRESHOLD]!) {
-      this.listLocked(central, spanClass, s, swept);
-    } else {
-      this.sets.pushLocked(central, spanClass, (toFull ? FULL_SETS : PARTIAL_SETS) + swept, s);
-    }
+    // Less waits than was freed while some thread has a slot to count: then it is that thread that will find the span empty.
+    const empty = waiting === allocCount;
+    if (empty) this.freed.setState(s, STATE_LISTED, STATE_HELD);
+    else this.sets.pushLocked(central, spanClass, (full ? FULL_SETS : PARTIAL_SETS) + parity, s);
     this.mutexes.unlock((central + LOCK) as Ptr, RANK);
+    if (empty) this.heap.free(s);
   }
 
-  /** Moves a full span, on no set, to the partial set of index `parity`. */
-  private listLocked(central: Ptr, spanClass: number, s: SpanPtr, parity: number): void {
-    this.freed.setState(s, STATE_FULL, STATE_LISTED);
-    this.sets.pushLocked(central, spanClass, PARTIAL_SETS + parity, s);
-  }
-
-  /** What a thread owes whose free returned FREE_LIST: the span leaves the full set. Any thread, no lock held. */
+  /**
+   * What a thread owes whose free returned FREE_LIST: the span leaves the full set. Any thread, no lock held.
+   *
+   * By now the span may have been taken, listed or even released by others, and the record be another span's: of whatever it finds under
+   * the lock of the class it finds, this does what is right for that. The same is true of `release`.
+   */
   list(s: SpanPtr): void {
-    const mem = this.mem;
-    const spanClass = mem[s + SPAN_CLASS]!;
+    const spanClass = this.mem[s + SPAN_CLASS]!;
     const central = this.recordOf(spanClass);
     this.mutexes.lock((central + LOCK) as Ptr, RANK);
     const set = this.sets.setOfLocked(spanClass, s);
-    // On another set, or on none: it was taken meanwhile, and its holder will merge.
-    if (set >= FULL_SETS) {
-      this.sets.removeLocked(central, set, s);
-      this.listLocked(central, spanClass, s, set - FULL_SETS);
-      if (this.freed.pending(s) === mem[s + ALLOC_COUNT]!) {
-        this.releaseLocked(central, spanClass, s);
-        return;
-      }
-    }
+    const empty = set >= FULL_SETS && this.moveLocked(central, spanClass, set, s) === this.mem[s + ALLOC_COUNT];
+    if (empty) this.takeOutLocked(central, spanClass, s);
     this.mutexes.unlock((central + LOCK) as Ptr, RANK);
+    if (empty) this.heap.free(s);
   }
 
   /** What a thread owes whose free returned FREE_EMPTY: the span's pages go back to the heap. Any thread, no lock held. */
   release(s: SpanPtr): void {
-    const mem = this.mem;
-    const spanClass = mem[s + SPAN_CLASS]!;
+    const spanClass = this.mem[s + SPAN_CLASS]!;
     const central = this.recordOf(spanClass);
     this.mutexes.lock((central + LOCK) as Ptr, RANK);
     const set = this.sets.setOfLocked(spanClass, s);
-    if (set >= PARTIAL_SETS && set < FULL_SETS && this.freed.pending(s) === mem[s + ALLOC_COUNT]!) {
-      this.releaseLocked(central, spanClass, s);
-      return;
-    }
+    const empty = set >= PARTIAL_SETS && set < FULL_SETS && this.freed.pending(s) === this.mem[s + ALLOC_COUNT];
+    if (empty) this.takeOutLocked(central, spanClass, s);
     this.mutexes.unlock((central + LOCK) as Ptr, RANK);
+    if (empty) this.heap.free(s);
   }
 
-  /** Takes an empty span off its partial set, lets go of the lock, and gives the pages back. */
-  private releaseLocked(central: Ptr, spanClass: number, s: SpanPtr): void {
+  /** Moves a span from a full set to the partial set of the same parity; returns how many freed slots were waiting at that moment. */
+  private moveLocked(central: Ptr, spanClass: number, fullSet: number, s: SpanPtr): number {
+    this.sets.removeLocked(central, fullSet, s);
+    this.sets.pushLocked(central, spanClass, fullSet - FULL_SETS + PARTIAL_SETS, s);
+    return this.freed.setState(s, STATE_FULL, STATE_LISTED);
+  }
+
+  /** Takes a span off its partial set; the caller holds it from then on. */
+  private takeOutLocked(central: Ptr, spanClass: number, s: SpanPtr): void {
     this.sets.removeLocked(central, this.sets.setOfLocked(spanClass, s), s);
     this.freed.setState(s, STATE_LISTED, STATE_HELD);
-    this.mutexes.unlock((central + LOCK) as Ptr, RANK);
-    this.heap.free(s);
   }
 
   /**
-   * The heap is exhausted: offers every full span of this class that has a freed slot, and from now on at the first freed slot.
-   * Returns how many spans were moved.
+   * The heap is exhausted: offers every full span of this class that has a freed slot, gives empty ones back, and from now on lists a span
+   * at its first freed slot. Returns how many spans were moved or given back.
    */
   reclaim(spanClass: number): number {
     const mem = this.mem;
@@ -246,10 +239,12 @@ export class Central {
       let s = mem[central + HEADS + FULL_SETS + parity]! as SpanPtr;
       while (s !== NIL) {
         const next = mem[s + NEXT]! as SpanPtr;
-        if (Atomics.load(mem, s + FREED) > STATE_FULL) {
-          this.sets.removeLocked(central, FULL_SETS + parity, s);
-          this.listLocked(central, spanClass, s, parity);
+        if (this.freed.pending(s) > 0) {
           moved++;
+          if (this.moveLocked(central, spanClass, FULL_SETS + parity, s) === mem[s + ALLOC_COUNT]) {
+            this.takeOutLocked(central, spanClass, s);
+            this.heap.free(s);
+          }
         }
         s = next;
       }

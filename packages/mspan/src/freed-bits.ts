@@ -4,24 +4,36 @@
  * The freed bits are Go's mark bits turned round: a set bit is a dead slot. To free a slot:
  *
  *     1. its bit is set with `Atomics.or`; already set: somebody else freed it (of two racing threads exactly one wins);
- *     2. that the slot is handed out is checked before and again after, so that a merge in between cannot hide a double free;
+ *     2. that the slot is handed out is checked before and again after: a merge may come between (see below);
  *     3. the freed word counts it, and the value that comes back says what this thread owes:
- *          held                          nothing: the holder merges when its window is spent
- *          full, count = threshold       FREE_LIST: move the span to the partial set, under the central's lock
- *          listed, count = allocCount    FREE_EMPTY: the span is empty, take it off the set and give the pages back
+ *          held                           nothing: the holder merges when its window is spent
+ *          full, count >= threshold       FREE_LIST: move the span to the partial set, under the central's lock
+ *          listed, count = allocCount     FREE_EMPTY: the span is empty, take it off the set and give the pages back
  *
- * `merge` is the holder's: it turns freed bits into free slots. For each word of bits it first writes what was handed out, less
- * the dead, to `allocBits`, then restarts `freeIndex`, and only then clears the freed bits. So a live slot reads as handed out at
- * every moment, and a dead one as either freed or not handed out.
+ * `merge` is the holder's: it turns freed bits into free slots. It notes which slots are dead, writes what was handed out less the dead to
+ * `allocBits`, restarts `freeIndex`, and only then clears the bits of the dead. So a live slot reads as handed out at every moment, and a dead
+ * one as freed or as not handed out.
  *
- *     merge counts only bits of slots that were handed out; a thread that set a bit in error (step 2) takes it back itself
- *     between steps 1 and 3 a merge may count the slot first: then the count is below the truth, at times below 0, until step 3
+ * If the slot is no longer handed out in the second check of step 2, a merge came between, and there are two cases:
  *
- * Hence a span is given back only when its count equals `allocCount`: as long as some thread stands between steps 1 and 3 it does not,
- * and that thread's own step 3 will find the span empty. A record never changes its owner under a thread that has still to count.
+ *     the bit was set first, and the merge took it           the free stands; the merge has cleared the bit, or will before it ends
+ *     the merge took another thread's bit, ours came after   a double free; nobody but this thread will clear the bit
+ *
+ * So this thread looks at bit and slot at a moment when no merge is at work, which the freed word tells.
+ *
+ *     count = freed bits not merged, less those whose thread stands between steps 1 and 3; so it may be below 0
+ *
+ * Hence a span is given back only when its count equals `allocCount`: as long as some thread has still to count it does not, and that
+ * thread's own step 3 will find the span empty. A record never becomes another span's under a thread that has still to count. What a thread
+ * does after step 3 (list, release) it does under the central's lock, and only if the span, or whatever the record is by then, wants it.
+ *
+ * `tooling/models/free.pml` is this protocol for the model checker spin. Without the second case above it lost frees in practice: of 3 million
+ * blocks freed by another thread than the one allocating, 80 were refused as double frees.
+ *
+ * What cannot be told: a second free that comes after the slot was handed out again. It frees the new block.
  */
 import type { Region } from "@mallocgc/sysmem";
-import { FREED_FULL, FREED_LISTED, freedCount } from "./freed-word.ts";
+import { FREED_FULL, FREED_LISTED, FREED_MERGE, freedCount, freedMerges, freedState } from "./freed-word.ts";
 import { MSpan, type SpanPtr } from "./span.ts";
 import { popcount32, type Spans } from "./spans.ts";
 
@@ -34,19 +46,25 @@ export const FREE_EMPTY = 2;
 /** Nothing was freed: the slot is free already, or was never handed out. */
 export const FREE_NOT_LIVE = 3;
 
-const { freeIndex: FREE_INDEX, allocBits: ALLOC_BITS, nelems: NELEMS, freed: FREED, freedBits: FREED_BITS, allocCount: ALLOC_COUNT, needzero: NEEDZERO } =
-  MSpan.offset;
+const { allocBits: ALLOC_BITS, nelems: NELEMS, freed: FREED, freedBits: FREED_BITS, allocCount: ALLOC_COUNT, needzero: NEEDZERO } = MSpan.offset;
 const DONE = FREE_DONE;
 const LIST = FREE_LIST;
 const EMPTY = FREE_EMPTY;
 const NOT_LIVE = FREE_NOT_LIVE;
 const FULL = FREED_FULL;
 const LISTED = FREED_LISTED;
+const MERGE = FREED_MERGE;
+/** Looks at a span that is being merged, before its holder is taken for dead. A merge takes a microsecond. */
+const LOOKS = 1_000_000;
+/** Words of freed bits of the span with the most slots. */
+const MAX_WORDS = 32;
 
 /** The freed bits of one region's spans, as one thread sees them. */
 export class FreedBits {
   readonly mem: Int32Array;
   readonly spans: Spans;
+  /** What a merge found dead, word by word; of no meaning outside it. */
+  private readonly dead: Int32Array = new Int32Array(MAX_WORDS);
 
   constructor(region: Region, spans: Spans) {
     this.mem = region.i32;
@@ -54,7 +72,7 @@ export class FreedBits {
   }
 
   /**
-   * Frees a slot. `threshold` is the count at which a full span is offered again (at least 1).
+   * Frees a slot. `threshold` is the count from which on a full span is offered again (at least 1).
    * Returns one of the FREE_ codes. Any thread; no lock.
    */
   free(s: SpanPtr, slot: number, threshold: number): number {
@@ -63,25 +81,35 @@ export class FreedBits {
     if (!spans.wasHandedOut(s, slot) && !spans.wasHandedOutConfirmed(s, slot)) return NOT_LIVE;
     const word = mem[s + FREED_BITS]! + (slot >>> 5);
     const bit = 1 << (slot & 31);
-    // Pairs with the loads in merge: the bit is seen by the merge that counts it, or by a later one.
+    // Pairs with the loads in merge: the bit is seen by the merge that takes it, or by a later one.
     if ((Atomics.or(mem, word, bit) & bit) !== 0) return NOT_LIVE;
-    if (!spans.wasHandedOut(s, slot)) return this.takeBack(s, slot, word, bit, threshold);
+    if (!spans.wasHandedOut(s, slot) && this.takeBack(s, slot, word, bit)) return NOT_LIVE;
     return this.count(s, threshold);
   }
 
-  /** The bit was set, but the slot no longer reads as handed out: unless that reading was stale, another free came first. */
-  private takeBack(s: SpanPtr, slot: number, word: number, bit: number, threshold: number): number {
-    if (this.spans.wasHandedOutConfirmed(s, slot)) return this.count(s, threshold);
-    Atomics.and(this.mem, word, ~bit);
-    return NOT_LIVE;
+  /**
+   * The bit was set, but the slot does not read as handed out. Takes the bit back and returns true if it was set in error; returns false if the
+   * free stands, because a merge took the bit, or because the slot is handed out after all (again, or the reading was stale).
+   */
+  private takeBack(s: SpanPtr, slot: number, word: number, bit: number): boolean {
+    const mem = this.mem;
+    for (let i = 0; i < LOOKS; i++) {
+      // Pairs with the adds in merge.
+      const merges = freedMerges(Atomics.load(mem, s + FREED));
+      if ((merges & 1) === 1) continue;
+      if ((Atomics.load(mem, word) & bit) === 0) return false;
+      if (this.spans.wasHandedOutConfirmed(s, slot)) return false;
+      if (freedMerges(Atomics.load(mem, s + FREED)) === merges) return (Atomics.and(mem, word, ~bit) & bit) !== 0;
+    }
+    return false;
   }
 
   private count(s: SpanPtr, threshold: number): number {
-    // Pairs with the holder's changes of state: this thread or the holder sees the threshold passed, never both, never none.
+    // Pairs with setState: every free is counted either before a change of state, and seen by whoever makes it, or after, and seen here.
     const now = Atomics.add(this.mem, s + FREED, 1) + 1;
-    if (now === FULL + threshold) return LIST;
-    if (now >= LISTED && now - LISTED === this.mem[s + ALLOC_COUNT]) return EMPTY;
-    return DONE;
+    const state = freedState(now);
+    if (state === FULL) return freedCount(now) >= threshold ? LIST : DONE;
+    return state === LISTED && freedCount(now) === this.mem[s + ALLOC_COUNT] ? EMPTY : DONE;
   }
 
   /** Whether the slot's freed bit is set. */
@@ -95,45 +123,50 @@ export class FreedBits {
   }
 
   /**
-   * Turns what was freed into free slots, restarts the search at slot 0, and sets `allocCount`. Holder only.
-   * Returns how many slots came back; others may go on freeing meanwhile, and are merged the next time.
+   * Turns what was freed into free slots, and sets `allocCount`. If any came back, the search for free slots starts anew at slot 0, else it
+   * goes on where it was. Holder only. Returns how many came back; others may go on freeing meanwhile, and are merged the next time.
    */
   merge(s: SpanPtr): number {
     const mem = this.mem;
+    const { spans, dead } = this;
     const nelems = mem[s + NELEMS]!;
     const nwords = (nelems + 31) >>> 5;
-    const freeIndex = mem[s + FREE_INDEX]!;
-    const allocBits = mem[s + ALLOC_BITS]!;
     const freedBits = mem[s + FREED_BITS]!;
     let handedOut = 0;
     let merged = 0;
     for (let w = 0; w < nwords; w++) {
-      let word = mem[allocBits + w]!;
-      const below = freeIndex - (w << 5);
-      if (below >= 32) word = -1;
-      else if (below > 0) word |= (1 << below) - 1;
-      const dead = Atomics.load(mem, freedBits + w) & word;
-      mem[allocBits + w] = word & ~dead;
-      handedOut += popcount32(word & ~dead);
-      merged += popcount32(dead);
+      const word = spans.handedOutWord(s, w);
+      const taken = Atomics.load(mem, freedBits + w) & word;
+      dead[w] = taken;
+      merged += popcount32(taken);
+      handedOut += popcount32(word);
     }
-    this.spans.rewind(s);
-    if (merged > 0) {
-      for (let w = 0; w < nwords; w++) {
-        const bits = Atomics.load(mem, freedBits + w) & ~mem[allocBits + w]!;
-        // Pairs with the or in free: only now can a slot that is handed out again be freed again.
-        if (bits !== 0) Atomics.and(mem, freedBits + w, ~bits);
-      }
-      Atomics.sub(mem, s + FREED, merged);
-      mem[s + NEEDZERO] = 1;
-    }
-    mem[s + ALLOC_COUNT] = handedOut - ((nwords << 5) - nelems);
+    mem[s + ALLOC_COUNT] = handedOut - merged - ((nwords << 5) - nelems);
+    if (merged > 0) this.takeDead(s, nwords, merged);
     return merged;
   }
 
+  /** The part of merge that others must not see half done, but for `takeBack`, which waits for its end. */
+  private takeDead(s: SpanPtr, nwords: number, merged: number): void {
+    const mem = this.mem;
+    const { spans, dead } = this;
+    const allocBits = mem[s + ALLOC_BITS]!;
+    const freedBits = mem[s + FREED_BITS]!;
+    Atomics.add(mem, s + FREED, MERGE);
+    // Pairs with wasHandedOutConfirmed: who reads a slot as not handed out also finds the merge at work, or at its end.
+    for (let w = 0; w < nwords; w++) Atomics.store(mem, allocBits + w, spans.handedOutWord(s, w) & ~dead[w]!);
+    spans.rewind(s);
+    for (let w = 0; w < nwords; w++) {
+      // Pairs with the or in free: only now can a slot that is handed out again be freed again.
+      if (dead[w] !== 0) Atomics.and(mem, freedBits + w, ~dead[w]!);
+    }
+    Atomics.add(mem, s + FREED, MERGE - merged);
+    mem[s + NEEDZERO] = 1;
+  }
+
   /**
-   * Hands the span over to another state (one of the FREED_ constants) and returns how many freed slots were waiting at that
-   * moment: from then on it is the freeing threads that watch the threshold. Holder, or who holds the central's lock.
+   * Hands the span over from one state to another (FREED_ constants) and returns how many freed slots were waiting at that
+   * moment: from then on it is the freeing threads that watch the count. Holder, or who holds the central's lock.
    */
   setState(s: SpanPtr, from: number, to: number): number {
     return freedCount(Atomics.add(this.mem, s + FREED, to - from));

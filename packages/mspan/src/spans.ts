@@ -117,24 +117,24 @@ export class Spans {
     return ((Atomics.load(mem, mem[s + ALLOC_BITS]! + (slot >>> 5)) >>> (slot & 31)) & 1) === 1;
   }
 
+  /** Word `w` of what was handed out and not merged back: `allocBits`, and all below `freeIndex`. Bits beyond `nelems` are set. */
+  handedOutWord(s: SpanPtr, w: number): number {
+    const mem = this.mem;
+    const below = mem[s + FREE_INDEX]! - (w << 5);
+    if (below >= 32) return -1;
+    const word = mem[mem[s + ALLOC_BITS]! + w]!;
+    return below > 0 ? word | ((1 << below) - 1) : word;
+  }
+
   /**
    * Slots handed out and not merged back, counted from the bits: exact for the holder, and for anyone while the holder rests.
    * The fast path keeps no count of its own.
    */
   countHandedOut(s: SpanPtr): number {
-    const mem = this.mem;
-    const nelems = mem[s + NELEMS]!;
-    const freeIndex = mem[s + FREE_INDEX]!;
-    const allocBits = mem[s + ALLOC_BITS]!;
+    const nelems = this.mem[s + NELEMS]!;
     const nwords = (nelems + 31) >>> 5;
     let n = 0;
-    for (let w = 0; w < nwords; w++) {
-      const below = freeIndex - (w << 5);
-      let word = mem[allocBits + w]!;
-      if (below >= 32) word = -1;
-      else if (below > 0) word |= (1 << below) - 1;
-      n += popcount32(word);
-    }
+    for (let w = 0; w < nwords; w++) n += popcount32(this.handedOutWord(s, w));
     return n - ((nwords << 5) - nelems);
   }
 
