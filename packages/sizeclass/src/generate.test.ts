@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { SizeClassError } from "./errors.ts";
 import { generateSizeClasses, type GenerateOptions } from "./generate.ts";
 import { GO_ALIGNMENTS, GO_ROWS, GO_SIZE_SUM } from "./testing/go-size-classes.ts";
 import { tableSource } from "./testing/table-source.ts";
@@ -120,6 +122,31 @@ test("parameters are refused when and only when 32 bits cannot divide the offset
     expect.objectContaining({ code: "ERR_DIV_MAGIC", message: expect.stringContaining("43648") }),
   );
   expect(() => generateSizeClasses({ pageSize: 16384, maxSmallSize: 32768 })).not.toThrow();
+});
+
+const powerOfTwo = (from: number, to: number): fc.Arbitrary<number> => fc.integer({ min: Math.log2(from), max: Math.log2(to) }).map((log) => 2 ** log);
+
+test("whatever the parameters, the table is exact in every size and offset, or refused for its divisions", () => {
+  const parameters = fc.record({ pageSize: powerOfTwo(1024, 65536), maxSmallSize: powerOfTwo(2048, 65536), minAlign: powerOfTwo(8, 128) });
+  fc.assert(
+    fc.property(parameters, fc.nat(2 ** 30), fc.nat(2 ** 30), (options, anySize, anyOffset) => {
+      let table;
+      try {
+        table = generateSizeClasses(options);
+      } catch (error) {
+        expect((error as SizeClassError).code).toBe("ERR_DIV_MAGIC");
+        expect(options.maxSmallSize).toBe(65536);
+        expect(options.pageSize).toBeGreaterThan(8192);
+        return;
+      }
+      const size = 1 + (anySize % options.maxSmallSize);
+      const row = table.rows[table.sizeToClass(size) - 1]!;
+      expect(row.size).toBeGreaterThanOrEqual(size);
+      if (row.class > 1) expect(table.rows[row.class - 2]!.size).toBeLessThan(size);
+      const offset = anyOffset % (row.pages * options.pageSize);
+      expect(Math.floor((offset * row.divMagic) / 2 ** 32)).toBe(Math.floor(offset / row.size));
+    }),
+  );
 });
 
 const NO_POWER_OF_TWO = [0, -8192, 3, 8193, 8192.5, NaN, Infinity, 2 ** 40, "8192" as unknown as number, null as unknown as number];

@@ -36,7 +36,7 @@ export interface Mood {
 }
 
 /** The heap did what it must not do. */
-export class SoakFailure extends Error {
+class SoakFailure extends Error {
   override readonly name = "SoakFailure";
 }
 

@@ -1,9 +1,9 @@
 /**
- * What a lookup costs: `node --conditions=dev src/testing/cost.ts`, one process per function, so that none sees the others' types.
+ * What a lookup costs: `node --conditions=dev bench/cost.ts`, one process per function, so that none sees the others' types.
  * Random sizes, most of them small; best of several rounds; the cost of the loop itself is shown and not subtracted.
  */
 import { spawnSync } from "node:child_process";
-import { CLASS_TO_DIV_MAGIC, objectIndex, roundupsize, sizeToClass } from "../index.ts";
+import { CLASS_TO_DIV_MAGIC, objectIndex, roundupsize, sizeToClass } from "@mallocgc/sizeclass";
 
 const N = 1 << 14;
 const sizes = new Int32Array(N);
