@@ -21,6 +21,8 @@ export interface JsonResult {
   /** Operations timed in each sample. */
   readonly ops: readonly number[];
   readonly bytesPerOp: number;
+  /** The part of each sample's time in which the measured thread had a processor, where somebody looked. */
+  readonly onProcessor?: readonly number[];
   readonly maxRssBytes?: number;
   readonly metadata?: MetadataParts;
 }
@@ -31,6 +33,7 @@ export function jsonResults(all: readonly Series[]): JsonResult[] {
     const last = samples.at(-1);
     if (last === undefined) return [];
     const times = ns(series);
+    const onProcessor = samples.flatMap((s) => s.onProcessor ?? []);
     const rss = samples.flatMap((s) => (s.maxRssBytes === undefined ? [] : [s.maxRssBytes]));
     return {
       ...benchCase,
@@ -41,6 +44,7 @@ export function jsonResults(all: readonly Series[]): JsonResult[] {
       samples: times,
       ops: samples.map((s) => s.ops),
       bytesPerOp: last.bytesPerOp,
+      ...(onProcessor.length === 0 ? {} : { onProcessor }),
       ...(rss.length === 0 ? {} : { maxRssBytes: Math.max(...rss) }),
       ...(last.metadata === undefined ? {} : { metadata: last.metadata }),
     };
