@@ -18,13 +18,15 @@ import type { Central } from "@mallocgc/mcentral";
 import type { Heap as PageHeap } from "@mallocgc/mheap";
 import { MSpan, TINY_BLOCK_DEAD, TINY_NOT_LIVE, type FreedBits, type SpanPtr, type Spans, type TinyBits } from "@mallocgc/mspan";
 import { PAGE_SIZE, type Addr, type Region } from "@mallocgc/sysmem";
-import { HeapError, HeapExhaustedError } from "./errors.ts";
+import { HeapError, HeapExhaustedError, describeValue } from "./errors.ts";
 import type { Layers } from "./layers.ts";
 import type { SlotFreer } from "./slot-freer.ts";
 
-const { startAddr: START_ADDR, elemSize: ELEM_SIZE, needzero: NEEDZERO, spanClass: SPAN_CLASS, freeIndex: FREE_INDEX, allocCount: ALLOC_COUNT } =
-  MSpan.offset;
-const { largeAllocs: LARGE_ALLOCS, largeAllocBytes: LARGE_ALLOC_BYTES } = MCache.offset;
+const {
+  startAddr: START_ADDR, elemSize: ELEM_SIZE, needzero: NEEDZERO, spanClass: SPAN_CLASS, freeIndex: FREE_INDEX, allocCache: ALLOC_CACHE,
+  allocCount: ALLOC_COUNT,
+} = MSpan.offset;
+const { largeAllocs: LARGE_ALLOCS, largeAllocBytes: LARGE_ALLOC_BYTES, tiny: TINY, tinyOffset: TINY_OFFSET } = MCache.offset;
 const CLASS8 = SIZE_TO_CLASS8;
 const CLASS128 = SIZE_TO_CLASS128;
 const SMALLEST = TINY_SIZE;
@@ -32,6 +34,7 @@ const LARGEST_SMALL = MAX_SMALL_SIZE - MALLOC_HEADER_SIZE;
 const HEADER = MALLOC_HEADER_SIZE;
 const HEADER_ABOVE = MIN_SIZE_FOR_MALLOC_HEADER;
 const TINY_CLASS = TINY_SPAN_CLASS;
+const TINY_BLOCK = TINY_SIZE;
 const PAGE = PAGE_SIZE;
 const NOT_LIVE = TINY_NOT_LIVE;
 const BLOCK_DEAD = TINY_BLOCK_DEAD;
@@ -70,7 +73,8 @@ export class Allocator {
 
   /** A block without pointers of at least `size` bytes, zeroed if `zero` is 1. */
   malloc(size: number, zero: number): Addr {
-    const n = size | 0;
+    // The test of the type keeps what is no number (a bigint, a symbol) out of the arithmetic, which would throw an error of its own.
+    const n = typeof size === "number" ? size | 0 : -1;
     if (n !== size || n < SMALLEST || n > LARGEST_SMALL) return this.mallocOdd(size, zero);
     const sizeClass = n <= 1016 ? CLASS8[(n + 7) >>> 3]! : CLASS128[(n - 897) >>> 7]!;
     const spanClass = (sizeClass << 1) | 1;
@@ -115,6 +119,7 @@ export class Allocator {
     }
     const addr = (mem[s + START_ADDR]! >>> 0) as Addr;
     mem[s + FREE_INDEX] = 1;
+    mem[s + ALLOC_CACHE] = 0;
     mem[s + ALLOC_COUNT] = 1;
     const count = (this.cache.base + LARGE_ALLOCS) >>> 1;
     const bytes = (this.cache.base + LARGE_ALLOC_BYTES) >>> 1;
@@ -139,7 +144,7 @@ export class Allocator {
 
   /** Frees the block that `mallocgc` returned as `addr`. Any thread may free any block. */
   free(addr: number): void {
-    const s = this.pages.spanOf(addr);
+    const s = typeof addr === "number" ? this.pages.spanOf(addr) : 0;
     const spanClass = this.mem[s + SPAN_CLASS]!;
     if (s !== 0 && (spanClass & 1) === 1) {
       const slot = this.spans.slotOf(s, addr);
@@ -171,8 +176,26 @@ export class Allocator {
     const s = this.resolve(addr);
     const slot = this.spans.slotOf(s, addr);
     const offset = addr - this.spans.slotAddr(s, slot);
-    if (this.mem[s + SPAN_CLASS] === TINY_CLASS && this.tinyBits.isTinyBlock(s, slot)) return this.tinyBits.extent(s, slot, offset);
+    if (this.mem[s + SPAN_CLASS] === TINY_CLASS && this.tinyBits.isTinyBlock(s, slot)) {
+      // First how far the block is handed out, then where its objects start: an object that came in between is seen as a start.
+      const end = this.tinyEnd(addr - offset);
+      return Math.min(end - offset, this.tinyBits.extent(s, slot, offset));
+    }
     return this.spans.elemSize(s) - offset;
+  }
+
+  /** How many bytes of the tiny block at `block` are handed out for good: all 16, but for a block that some P still fills. */
+  private tinyEnd(block: number): number {
+    const { mem } = this;
+    const { processors } = this.layers;
+    for (let id = 0; id < processors.length; id++) {
+      const cache = processors.mcacheOf(id);
+      if (Atomics.load(mem, cache + TINY) >>> 0 !== block) continue;
+      const end = Atomics.load(mem, cache + TINY_OFFSET);
+      // Looked at again: the P may have closed the block meanwhile, and `end` be another block's.
+      if (Atomics.load(mem, cache + TINY) >>> 0 === block) return end;
+    }
+    return TINY_BLOCK;
   }
 
   /**
@@ -228,7 +251,7 @@ export class Allocator {
 /** A size as an integer; throws `ERR_SIZE` when it is not one of 0 to 2^32 - 1. */
 function checkSize(size: unknown): number {
   if (typeof size !== "number" || size >>> 0 !== size) {
-    throw new HeapError("ERR_SIZE", `a size is an integer number of bytes from 0 to 4294967295, not ${describe(size)}`);
+    throw new HeapError("ERR_SIZE", `a size is an integer number of bytes from 0 to 4294967295, not ${describeValue(size)}`);
   }
   return size;
 }
@@ -236,15 +259,11 @@ function checkSize(size: unknown): number {
 /** Throws unless `addr` is a positive integer below 2^32. */
 function checkAddress(addr: unknown): void {
   if (typeof addr !== "number" || addr >>> 0 !== addr) {
-    throw new HeapError("ERR_ADDRESS", `an address is an integer as returned by mallocgc, not ${describe(addr)}`);
+    throw new HeapError("ERR_ADDRESS", `an address is an integer as returned by mallocgc, not ${describeValue(addr)}`);
   }
   if (addr === 0) throw new HeapError("ERR_ADDRESS_NIL", "address 0 is nil, which is no block");
 }
 
 function notAllocated(addr: number): HeapError {
   return new HeapError("ERR_NOT_ALLOCATED", `there is no live block at address ${addr}: it was freed already, or never handed out`);
-}
-
-function describe(value: unknown): string {
-  return typeof value === "number" ? String(value) : typeof value === "string" ? JSON.stringify(value) : typeof value;
 }

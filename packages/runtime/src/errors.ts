@@ -17,6 +17,7 @@ export type HeapErrorCode =
   | "ERR_HEAP_DETACHED"
   | "ERR_HEAP_EXHAUSTED"
   | "ERR_NOT_SHAREABLE"
+  | "ERR_REGION_RESERVE"
   | "ERR_TOO_MANY_THREADS";
 
 /** A request that the heap refused. Nothing was changed, and the heap stays usable. */
@@ -45,5 +46,25 @@ export class HeapExhaustedError extends HeapError {
     );
     this.requested = requested;
     this.maxBytes = maxBytes;
+  }
+}
+
+/** A value of any kind, for a message: it has to say what was given, and must not throw itself. */
+export function describeValue(value: unknown): string {
+  switch (typeof value) {
+    case "number":
+      return String(value);
+    case "bigint":
+      return `${value}n`;
+    case "string":
+      return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
+    case "boolean":
+    case "undefined":
+    case "symbol":
+      return String(value);
+    case "function":
+      return "a function";
+    default:
+      return value === null ? "null" : `an object (${Object.prototype.toString.call(value).slice(8, -1)})`;
   }
 }

@@ -5,14 +5,14 @@
  * refuses everything with `ERR_HEAP_DETACHED`.
  */
 import {
-  MAX_REGION_BYTES, SysmemError, createRegion, openOsPages, openRegion, type Addr, type OsPages, type Region,
+  SysmemError, WASM_PAGE_SIZE, createRegion, openOsPages, openRegion, type Addr, type OsPages, type Region, type RegionMemory,
 } from "@mallocgc/sysmem";
 import { Allocator } from "./allocator.ts";
-import { HeapError } from "./errors.ts";
+import { HeapError, describeValue } from "./errors.ts";
 import { HEADER_PTR, HEAP_CLOSED, HEAP_OPEN, HeapHeader, LAYOUT_VERSION, MAGIC } from "./header.ts";
 import { Layers, heapFingerprint, planHeap } from "./layers.ts";
 import { readMemStats, sizeClassStats, type MemStats, type SizeClassStats } from "./mem-stats.ts";
-import { resolveOptions, type HeapConfig, type HeapOptions } from "./options.ts";
+import { MAX_THREADS, MIN_BYTES, resolveOptions, type HeapConfig, type HeapOptions } from "./options.ts";
 import { ProcessorTable } from "./processor.ts";
 import { describeSpan, type SpanInfo } from "./span-info.ts";
 import { verifyHeap, type VerifyReport } from "./verify.ts";
@@ -26,7 +26,8 @@ const ZERO_ADDR = ((HEADER_PTR + H_ZERO) * 4) as Addr;
 export interface HeapHandle {
   readonly type: "mallocgc.heap";
   readonly layoutVersion: number;
-  readonly memory: WebAssembly.Memory;
+  /** The shared WebAssembly.Memory. */
+  readonly memory: RegionMemory;
 }
 
 /** How a block is wanted. */
@@ -63,12 +64,17 @@ export class Heap {
    * Allocates `size` bytes (an integer from 0) and returns the block's address, a byte offset into the region; a multiple of 8 for
    * sizes that are (see the README for other sizes). Fast path: about 6 ns, no lock, no atomic operation.
    *
-   * @throws HeapError `ERR_SIZE`; {@link HeapExhaustedError} when there is no room; `ERR_HEAP_DETACHED`.
+   * @throws HeapError `ERR_SIZE`; `ERR_OPTION` for an option that is no boolean (names are not checked); {@link HeapExhaustedError} when there is
+   * no room; `ERR_HEAP_DETACHED`.
    */
   mallocgc(size: number, options: AllocOptions = DEFAULTS): Addr {
-    const zero = options.zeroed === false ? 0 : 1;
-    if (options.noscan === false) return this.allocator.mallocScan(size, zero);
-    return this.allocator.malloc(size, zero);
+    if (options === DEFAULTS) return this.allocator.malloc(size, 1);
+    if (typeof options !== "object" || (options as unknown) === null) throw badOptions(options);
+    const { noscan, zeroed } = options;
+    if (noscan !== undefined && noscan !== true && noscan !== false) throw badOption("noscan", noscan);
+    if (zeroed !== undefined && zeroed !== true && zeroed !== false) throw badOption("zeroed", zeroed);
+    const zero = zeroed === false ? 0 : 1;
+    return noscan === false ? this.allocator.mallocScan(size, zero) : this.allocator.malloc(size, zero);
   }
 
   /**
@@ -188,6 +194,14 @@ export class Heap {
   }
 }
 
+function badOptions(options: unknown): HeapError {
+  return new HeapError("ERR_OPTION", `mallocgc takes an object of options, { noscan, zeroed }, not ${describeValue(options)}`);
+}
+
+function badOption(name: string, value: unknown): HeapError {
+  return new HeapError("ERR_OPTION", `option ${name} takes true or false, not ${describeValue(value)}`);
+}
+
 function detached(): HeapError {
   return new HeapError("ERR_HEAP_DETACHED", "this thread has left the heap (detach or close was called); attach again with its handle");
 }
@@ -214,17 +228,20 @@ class DetachedAllocator {
 /**
  * Makes a heap and attaches the calling thread to it.
  *
- * @throws HeapError `ERR_OPTION`; `ERR_NOT_SHAREABLE` where memory cannot be shared and `shared` is not false; SysmemError
- * `ERR_REGION_RESERVE` when the address space cannot be had.
+ * @throws HeapError `ERR_OPTION`; `ERR_NOT_SHAREABLE` where memory cannot be shared and `shared` is not false; `ERR_REGION_RESERVE` when the
+ * address space cannot be had.
  */
 export function createHeap(options: HeapOptions = {}): Heap {
   const config = resolveOptions(options);
-  const region = reserve(config);
   const plan = planHeap(config);
+  if (plan.end > config.maxBytes / 2) {
+    throw new HeapError("ERR_OPTION", `the tables for ${config.maxThreads} threads take ${plan.end} bytes, more than half of maxBytes ${config.maxBytes}; raise maxBytes, or lower maxThreads`);
+  }
+  const region = reserve(config);
   const mem = region.i32;
   mem[HEADER_PTR + H_VERSION] = LAYOUT_VERSION;
   mem[HEADER_PTR + H_FINGERPRINT] = heapFingerprint(plan);
-  mem[HEADER_PTR + H_WASM_PAGES] = config.maxBytes / 65536;
+  mem[HEADER_PTR + H_WASM_PAGES] = config.maxBytes / WASM_PAGE_SIZE;
   mem[HEADER_PTR + H_MAX_THREADS] = config.maxThreads;
   mem[HEADER_PTR + H_CHUNK_PAGES] = config.chunkPages;
   const processors = new ProcessorTable(mem, plan.at("processors"), config.maxThreads);
@@ -243,10 +260,16 @@ function reserve(config: HeapConfig): Region {
   try {
     return createRegion(config.maxBytes, config.shared);
   } catch (error) {
-    if (error instanceof SysmemError && error.code === "ERR_REGION_NOT_SHAREABLE") {
-      throw new HeapError("ERR_NOT_SHAREABLE", error.message, { cause: error });
+    if (!(error instanceof SysmemError)) throw error;
+    if (error.code === "ERR_REGION_NOT_SHAREABLE") {
+      throw new HeapError(
+        "ERR_NOT_SHAREABLE",
+        "memory cannot be shared here: a browser page needs cross-origin isolation (COOP: same-origin, COEP: require-corp); " +
+          "create the heap with shared: false to use it in this thread alone",
+        { cause: error },
+      );
     }
-    throw error;
+    throw new HeapError("ERR_REGION_RESERVE", `the system has no address space for a heap of ${config.maxBytes} bytes; lower maxBytes, or raise the limit (ulimit -v)`, { cause: error });
   }
 }
 
@@ -278,26 +301,40 @@ export function attachHeap(handle: HeapHandle): Heap {
 
 function openHandle(handle: unknown): { region: Region; config: HeapConfig } {
   const h = handle as Partial<HeapHandle> | null | undefined;
-  if (typeof h !== "object" || h === null || h.type !== "mallocgc.heap" || !(h.memory instanceof WebAssembly.Memory)) {
-    throw new HeapError("ERR_HANDLE", "attachHeap takes the `handle` of a heap, as it arrived in this thread");
+  if (typeof h !== "object" || h === null || h.type !== "mallocgc.heap") {
+    throw new HeapError("ERR_HANDLE", `attachHeap takes the handle of a heap, as it arrived in this thread, not ${describeValue(handle)}`);
   }
   if (h.layoutVersion !== LAYOUT_VERSION) throw wrongVersion(h.layoutVersion);
-  if (h.memory.buffer.byteLength < 1 << 20) throw new HeapError("ERR_HANDLE", "the handle's memory holds no heap");
-  const region = openRegion(h.memory);
+  const region = openMemory(h.memory);
   const mem = region.i32;
-  if (Atomics.load(mem, HEADER_PTR + H_MAGIC) !== MAGIC) throw new HeapError("ERR_HANDLE", "the handle's memory holds no heap");
-  if (mem[HEADER_PTR + H_VERSION] !== LAYOUT_VERSION) throw wrongVersion(mem[HEADER_PTR + H_VERSION]);
-  const maxBytes = mem[HEADER_PTR + H_WASM_PAGES]! * 65536;
-  if (maxBytes !== region.byteLength || maxBytes > MAX_REGION_BYTES) {
-    throw new HeapError("ERR_HANDLE", `the handle's memory has ${region.byteLength} bytes, but its heap was made for ${maxBytes}`);
+  if (!region.shared) throw new HeapError("ERR_HANDLE", "the handle's memory is not shared; only a heap made with shared: true has a handle");
+  if (region.byteLength < MIN_BYTES || Atomics.load(mem, HEADER_PTR + H_MAGIC) !== MAGIC) {
+    throw new HeapError("ERR_HANDLE", `the handle's memory of ${region.byteLength} bytes holds no heap; take the handle of one made by createHeap`);
   }
-  const chunkPages = mem[HEADER_PTR + H_CHUNK_PAGES]! === 64 ? 64 : 512;
-  return { region, config: { maxBytes, shared: region.shared, maxThreads: mem[HEADER_PTR + H_MAX_THREADS]!, chunkPages } };
+  if (mem[HEADER_PTR + H_VERSION] !== LAYOUT_VERSION) throw wrongVersion(mem[HEADER_PTR + H_VERSION]);
+  const maxBytes = mem[HEADER_PTR + H_WASM_PAGES]! * WASM_PAGE_SIZE;
+  const maxThreads = mem[HEADER_PTR + H_MAX_THREADS]!;
+  const chunkPages = mem[HEADER_PTR + H_CHUNK_PAGES]!;
+  if (maxBytes !== region.byteLength || maxThreads < 1 || maxThreads > MAX_THREADS || (chunkPages !== 64 && chunkPages !== 512)) {
+    throw new HeapError(
+      "ERR_HANDLE",
+      `the heap in the handle's memory is damaged: its header says ${maxBytes} bytes, ${maxThreads} threads, chunks of ${chunkPages} pages; create another`,
+    );
+  }
+  return { region, config: { maxBytes, shared: true, maxThreads, chunkPages } };
+}
+
+function openMemory(memory: unknown): Region {
+  try {
+    return openRegion(memory);
+  } catch (cause) {
+    throw new HeapError("ERR_HANDLE", `the handle's memory is ${describeValue(memory)}, not a WebAssembly.Memory; send the handle with postMessage or workerData, not as text`, { cause });
+  }
 }
 
 function wrongVersion(version: unknown): HeapError {
   return new HeapError(
     "ERR_HANDLE_VERSION",
-    `the heap has layout version ${String(version)}, this package works with ${LAYOUT_VERSION}; load the same version of @mallocgc/runtime in every thread`,
+    `the heap has layout version ${describeValue(version)}, this package works with ${LAYOUT_VERSION}; load the same version of @mallocgc/runtime in every thread`,
   );
 }

@@ -9,7 +9,7 @@
  * Nobody is stopped. Figures of one layer are consistent with each other; between allocation counters and page figures lies the time of reading.
  */
 import { CLASS_TO_SIZE, NUM_SIZE_CLASSES } from "@mallocgc/sizeclass";
-import { PAGE_SIZE } from "@mallocgc/sysmem";
+import { PAGE_SIZE, RANK_HEAP } from "@mallocgc/sysmem";
 import type { Layers } from "./layers.ts";
 import { Processor } from "./processor.ts";
 import { smallBytes, totals } from "./totals.ts";
@@ -84,6 +84,7 @@ export function readMemStats(layers: Layers): MemStats {
   const t = totals(layers);
   const { pages, plan, processors } = layers;
   const figures = pages.figures();
+  const { spanBytes, tinyBytes, persistentBytes } = recordBytes(layers);
   const totalAlloc = smallBytes(t.smallAllocs) + t.largeAllocBytes;
   const totalFree = smallBytes(t.smallFrees) + t.largeFreeBytes;
   const mallocs = sum(t.smallAllocs) + t.largeAllocs + t.tinyAllocs;
@@ -91,10 +92,10 @@ export function readMemStats(layers: Layers): MemStats {
   const tableBytes = (match: (name: string) => boolean): number => plan.tables.reduce((n, table) => n + (match(table.name) ? table.bytes : 0), 0);
   const HeapSys = figures.mapped * PAGE_SIZE;
   const HeapInuse = figures.inUse * PAGE_SIZE;
-  const MSpanSys = pages.spanRecords.sys;
+  const MSpanSys = spanBytes;
   const MCacheSys = tableBytes((name) => name === "processors");
-  const GCSys = tableBytes((name) => name.startsWith("mheap")) + pages.tinyBlocks.sys;
-  const OtherSys = plan.end - MCacheSys - tableBytes((name) => name.startsWith("mheap")) + pages.persistent.sys - MSpanSys - pages.tinyBlocks.sys;
+  const GCSys = tableBytes((name) => name.startsWith("mheap")) + tinyBytes;
+  const OtherSys = plan.end - MCacheSys - tableBytes((name) => name.startsWith("mheap")) + persistentBytes - MSpanSys - tinyBytes;
   let running = 0;
   for (let id = 0; id < processors.length; id++) if (processors.isRunning(id)) running++;
   return {
@@ -136,6 +137,15 @@ export function sizeClassStats(layers: Layers): SizeClassStats[] {
     row.objectBytes += live * spans.elemSize(s);
   }
   return rows.filter((row) => row.spans > 0);
+}
+
+/** What persistentalloc has taken, and two parts of it, at one moment. */
+function recordBytes(layers: Layers): { spanBytes: number; tinyBytes: number; persistentBytes: number } {
+  const { pages, mutexes } = layers;
+  mutexes.lock(pages.lockWord, RANK_HEAP);
+  const bytes = { spanBytes: pages.spanRecords.sys, tinyBytes: pages.tinyBlocks.sys, persistentBytes: pages.persistent.sys };
+  mutexes.unlock(pages.lockWord, RANK_HEAP);
+  return bytes;
 }
 
 function sum(counts: Float64Array): number {

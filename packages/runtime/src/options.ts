@@ -1,6 +1,6 @@
 /** Options of a heap: one table of names, defaults and limits, checked once at creation. */
 import { MAX_REGION_BYTES } from "@mallocgc/sysmem";
-import { HeapError } from "./errors.ts";
+import { HeapError, describeValue } from "./errors.ts";
 
 /** What `createHeap` takes. */
 export interface HeapOptions {
@@ -22,12 +22,15 @@ export interface HeapConfig {
   readonly chunkPages: 512 | 64;
 }
 
-const MIN_BYTES = 1 << 20;
+/** The smallest heap. */
+export const MIN_BYTES: number = 1 << 20;
+/** The largest P table. */
+export const MAX_THREADS = 1024;
 const SMALL_HEAP_BYTES = 64 << 20;
 
 function integer(name: string, value: unknown, low: number, high: number): number {
   if (typeof value !== "number" || !Number.isInteger(value) || value < low || value > high) {
-    throw new HeapError("ERR_OPTION", `option ${name} takes an integer from ${low} to ${high}, not ${String(value)}`);
+    throw new HeapError("ERR_OPTION", `option ${name} takes an integer from ${low} to ${high}, not ${describeValue(value)}`);
   }
   return value;
 }
@@ -38,19 +41,19 @@ function integer(name: string, value: unknown, low: number, high: number): numbe
  * @throws HeapError `ERR_OPTION` naming the option, the value and what is allowed; also for an unknown option.
  */
 export function resolveOptions(options: HeapOptions): HeapConfig {
-  if (typeof options !== "object" || (options as unknown) === null) {
-    throw new HeapError("ERR_OPTION", `createHeap takes an object of options, not ${(options as unknown) === null ? "null" : typeof options}`);
+  if (typeof options !== "object" || (options as unknown) === null || Array.isArray(options)) {
+    throw new HeapError("ERR_OPTION", `createHeap takes an object of options, not ${describeValue(options)}`);
   }
   const { maxBytes = 1 << 30, shared = true, maxThreads = 64, chunkPages, ...unknown } = options;
   for (const name of Object.keys(unknown)) {
     throw new HeapError("ERR_OPTION", `unknown option ${name}; the options are maxBytes, shared, maxThreads, chunkPages`);
   }
-  if (typeof shared !== "boolean") throw new HeapError("ERR_OPTION", `option shared takes true or false, not ${String(shared)}`);
+  if (typeof shared !== "boolean") throw new HeapError("ERR_OPTION", `option shared takes true or false, not ${describeValue(shared)}`);
   integer("maxBytes", maxBytes, MIN_BYTES, MAX_REGION_BYTES);
-  integer("maxThreads", maxThreads, 1, 1024);
+  integer("maxThreads", maxThreads, 1, MAX_THREADS);
   const chunk = chunkPages ?? (maxBytes < SMALL_HEAP_BYTES ? 64 : 512);
   if ((chunk as number) !== 64 && (chunk as number) !== 512) {
-    throw new HeapError("ERR_OPTION", `option chunkPages takes 64 or 512, not ${String(chunkPages)}`);
+    throw new HeapError("ERR_OPTION", `option chunkPages takes 64 or 512, not ${describeValue(chunkPages)}`);
   }
   return { maxBytes: Math.ceil(maxBytes / 65536) * 65536, shared, maxThreads, chunkPages: chunk };
 }

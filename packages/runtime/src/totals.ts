@@ -17,6 +17,8 @@ export interface Totals {
 
 const CACHE = MCache.offset;
 const SPAN = MSpan.offset;
+/** A P that works at full speed counts once in some microseconds, so a second look nearly always suffices. */
+const MAX_LOOKS = 100;
 
 /** Adds up the counters, and what cached spans have handed out since they were last counted. */
 export function totals(layers: Layers): Totals {
@@ -39,21 +41,40 @@ export function totals(layers: Layers): Totals {
     if (!processors.wasUsed(id)) continue;
     const c = processors.mcacheOf(id);
     const at = c >>> 1;
-    for (let i = 0; i < NUM_SIZE_CLASSES; i++) t.smallAllocs[i]! += f64[at + (CACHE.smallAllocs >>> 1) + i]!;
+    for (let i = 0; i < NUM_SIZE_CLASSES; i++) t.smallAllocs[i]! += smallAllocs(layers, c, i);
     t.tinyAllocs += f64[at + (CACHE.tinyAllocs >>> 1)]!;
     t.largeAllocs += f64[at + (CACHE.largeAllocs >>> 1)]!;
     t.largeAllocBytes += f64[at + (CACHE.largeAllocBytes >>> 1)]!;
-    if (processors.isRunning(id)) addCached(layers, c, t);
   }
   return t;
 }
 
-function addCached(layers: Layers, c: number, t: Totals): void {
+/**
+ * Objects of a size class that the P with cache `c` has allocated: those it has counted, and what its two cached spans of the class have handed
+ * out since. The P may be at work and count just now; then the count or a `heldSince` differs when read again, and all is read anew.
+ */
+function smallAllocs(layers: Layers, c: number, sizeClass: number): number {
   const mem = layers.region.i32;
-  for (let spc = 2; spc < 2 * NUM_SIZE_CLASSES; spc++) {
-    const s = mem[c + spc]! as SpanPtr;
-    if (s !== layers.cache.emptySpan) t.smallAllocs[spc >>> 1]! += layers.spans.countHandedOut(s) - mem[s + SPAN.heldSince]!;
+  const { f64 } = layers.region;
+  const counter = ((c + CACHE.smallAllocs) >>> 1) + sizeClass;
+  const cached = c + CACHE.alloc + 2 * sizeClass;
+  for (let looks = 1; ; looks++) {
+    const counted = f64[counter]!;
+    const a = Atomics.load(mem, cached) as SpanPtr;
+    const b = Atomics.load(mem, cached + 1) as SpanPtr;
+    const sinceA = Atomics.load(mem, a + SPAN.heldSince);
+    const sinceB = Atomics.load(mem, b + SPAN.heldSince);
+    const n = counted + handedOutSince(layers, a, sinceA) + handedOutSince(layers, b, sinceB);
+    const same =
+      Atomics.load(mem, cached) === a && Atomics.load(mem, cached + 1) === b &&
+      Atomics.load(mem, a + SPAN.heldSince) === sinceA && Atomics.load(mem, b + SPAN.heldSince) === sinceB && f64[counter] === counted;
+    if (same || looks === MAX_LOOKS) return n;
   }
+}
+
+/** Never below 0: between a merge and its new `heldSince` a span has handed out less than before, and nothing since. */
+function handedOutSince(layers: Layers, s: SpanPtr, heldSince: number): number {
+  return s === layers.cache.emptySpan ? 0 : Math.max(0, layers.spans.countHandedOut(s) - heldSince);
 }
 
 /** Bytes of small objects, from a count per size class. */
