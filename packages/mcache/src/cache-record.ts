@@ -2,7 +2,11 @@
 import { NUM_SIZE_CLASSES, NUM_SPAN_CLASSES } from "@mallocgc/sizeclass";
 import { record, type RecordLayout } from "@mallocgc/sysmem";
 
-const fields = {
+/** The layout of an mcache: aligned to a cache line, float64 fields on even words. */
+export const MCache: RecordLayout<
+  | "alloc" | "tiny" | "tinyOffset" | "tinyMasks" | "owner" | "spare"
+  | "smallAllocs" | "smallFrees" | "tinyAllocs" | "largeAllocs" | "largeAllocBytes" | "largeFrees" | "largeFreeBytes"
+> = record("mcache", 432, {
   alloc: { access: "owner", words: NUM_SPAN_CLASSES, doc: "the span to allocate from, per span class; the empty span when there is none" },
   tiny: { access: "owner", doc: "address of the current tiny block; 0 when there is none" },
   tinyOffset: { access: "owner", doc: "bytes of it handed out" },
@@ -16,7 +20,4 @@ const fields = {
   largeAllocBytes: { access: "owner", words: 2, doc: "their bytes, in whole pages, as float64" },
   largeFrees: { access: "owner", words: 2, doc: "large objects freed, as float64" },
   largeFreeBytes: { access: "owner", words: 2, doc: "their bytes, as float64" },
-} as const;
-
-/** The layout of an mcache: aligned to a cache line, float64 fields on even words. */
-export const MCache: RecordLayout<keyof typeof fields> = record("mcache", 432, fields);
+});

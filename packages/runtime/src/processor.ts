@@ -16,19 +16,17 @@ export const P_FREE = 0;
 /** A thread is this P. */
 export const P_RUNNING = 1;
 
-const fields = {
+const WORDS = Math.ceil((16 + MCache.words + PageCacheRec.words + SpanCacheRec.words) / 16) * 16;
+
+/** The layout of a P's record: whole cache lines, so that two Ps never share one. */
+export const Processor: RecordLayout<"state" | "generation" | "spare" | "mcache" | "pageCache" | "spanCache"> = record("p", WORDS, {
   state: { access: "atomic", doc: "0 free, 1 running" },
   generation: { access: "atomic", doc: "times this record was attached" },
   spare: { access: "owner", words: 14, doc: "room for turns, phases and the grey buffer" },
   mcache: { access: "owner", words: MCache.words, doc: "cached spans, tiny block and counters" },
   pageCache: { access: "owner", words: PageCacheRec.words, doc: "a block of pages to allocate spans from without a lock" },
   spanCache: { access: "owner", words: SpanCacheRec.words, doc: "free span records" },
-} as const;
-
-const WORDS = Math.ceil((16 + MCache.words + PageCacheRec.words + SpanCacheRec.words) / 16) * 16;
-
-/** The layout of a P's record: whole cache lines, so that two Ps never share one. */
-export const Processor: RecordLayout<keyof typeof fields> = record("p", WORDS, fields);
+});
 
 const { state: STATE, generation: GENERATION, mcache: MCACHE, pageCache: PAGE_CACHE, spanCache: SPAN_CACHE } = Processor.offset;
 

@@ -9,4 +9,4 @@ export { openOsPages, type OsPages, type OsPagesBackend } from "./os-pages.ts";
 export { PERSISTENT_CHUNK_BYTES, PERSISTENT_LARGE_BYTES, PersistentAlloc, PersistentAllocRecord } from "./persistentalloc.ts";
 export { record, type Access, type FieldSpec, type RecordLayout } from "./record.ts";
 export { planFingerprint, planRegion, type PlacedTable, type RegionPlan, type TableSpec } from "./region-plan.ts";
-export { MAX_REGION_BYTES, Region, WASM_PAGE_SIZE, canShareMemory, createRegion, openRegion } from "./region.ts";
+export { MAX_REGION_BYTES, Region, WASM_PAGE_SIZE, canShareMemory, createRegion, openRegion, type RegionMemory } from "./region.ts";

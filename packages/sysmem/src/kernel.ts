@@ -24,20 +24,20 @@ const MEMORY_IMPORT = [...new TextEncoder().encode("memory"), 2];
 
 const compiled = new Map<string, WebAssembly.Module>();
 
-/** A kernel's exports over a region. `text` is what the generated module carries. */
-export function loadKernel(text: string, region: Region): WebAssembly.Exports {
+/** A kernel's exports over a region. `text` is what the generated module carries, `T` what the kernel's source exports. */
+export function loadKernel<T>(text: string, region: Region): T {
   const key = `${region.shared ? "shared" : "unshared"}:${text}`;
   let module = compiled.get(key);
   if (module === undefined) {
     module = new WebAssembly.Module(kernelBytes(text, region.shared));
     compiled.set(key, module);
   }
-  return new WebAssembly.Instance(module, { env: { memory: region.memory } }).exports;
+  return new WebAssembly.Instance(module, { env: { memory: region.memory as WebAssembly.Memory } }).exports as T;
 }
 
 /** The bulk kernel over a region. */
 export function bulkKernel(region: Region): BulkKernel {
-  return loadKernel(BULK_KERNEL, region) as unknown as BulkKernel;
+  return loadKernel<BulkKernel>(BULK_KERNEL, region);
 }
 
 function kernelBytes(text: string, shared: boolean): Uint8Array<ArrayBuffer> {

@@ -112,7 +112,7 @@ describe.runIf(LINUX)("on Linux", () => {
 
   test("a region that does not start on an OS page is refused", () => {
     // A SharedArrayBuffer of fixed length starts a few bytes into a page.
-    const region = new Region({ buffer: new SharedArrayBuffer(65536) } as unknown as WebAssembly.Memory);
+    const region = new Region({ buffer: new SharedArrayBuffer(65536) });
     expect(() => openOsPages(region)).toThrow(throwing("ERR_OS_ALIGNMENT"));
   });
 

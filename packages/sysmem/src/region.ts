@@ -13,9 +13,17 @@ export const WASM_PAGE_SIZE = 65536;
 /** The most a region can hold: 4 GiB, the address space of 32-bit WebAssembly. */
 export const MAX_REGION_BYTES = 4294967296;
 
+/**
+ * What this project needs of a `WebAssembly.Memory`. Declared here, so that a program's types need no DOM library; the object is a real
+ * WebAssembly.Memory and can be given to any WebAssembly module.
+ */
+export interface RegionMemory {
+  readonly buffer: ArrayBufferLike;
+}
+
 /** One memory and its views. Each view spans the whole region from byte 0. */
 export class Region {
-  readonly memory: WebAssembly.Memory;
+  readonly memory: RegionMemory;
   readonly buffer: ArrayBufferLike;
   readonly byteLength: number;
   readonly shared: boolean;
@@ -25,8 +33,8 @@ export class Region {
   readonly u16: Uint16Array;
   readonly f64: Float64Array;
 
-  constructor(memory: WebAssembly.Memory) {
-    const buffer: ArrayBufferLike = memory.buffer;
+  constructor(memory: RegionMemory) {
+    const buffer = memory.buffer;
     const n = buffer.byteLength;
     this.memory = memory;
     this.buffer = buffer;
@@ -65,7 +73,7 @@ export function createRegion(bytes: number, shared: boolean): Region {
     );
   }
   const pages = Math.ceil(bytes / WASM_PAGE_SIZE);
-  let memory: WebAssembly.Memory;
+  let memory: RegionMemory;
   try {
     memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
   } catch (cause) {
@@ -88,7 +96,7 @@ export function openRegion(memory: unknown): Region {
   if (tag !== "WebAssembly.Memory") {
     throw new SysmemError("ERR_REGION_MEMORY", `a region is opened over the WebAssembly.Memory of another, not over ${tag}`);
   }
-  const region = new Region(memory as WebAssembly.Memory);
+  const region = new Region(memory as RegionMemory);
   if (region.byteLength === 0) throw new SysmemError("ERR_REGION_MEMORY", "a region is opened over a memory made by createRegion; this one is empty");
   return region;
 }

@@ -1,4 +1,4 @@
-/** Compiles every kernel and writes the generated modules: `pnpm --filter @mallocgc/kernels build`. */
+/** Compiles every kernel and writes the generated modules: `pnpm --filter @mallocgc/kernels compile`. */
 import { writeFile } from "node:fs/promises";
 import { KERNELS, compileKernel, moduleUrl } from "./compile.ts";
 

@@ -2,11 +2,11 @@
  * A thread of mutex.threads.test.ts: adds to plain words under a lock, or dies while it holds one.
  */
 import { parentPort, workerData } from "node:worker_threads";
-import { Mutexes, RANK_HEAP, SysmemError, openRegion, type Ptr } from "../index.ts";
+import { Mutexes, RANK_HEAP, SysmemError, openRegion, type Ptr, type RegionMemory } from "../index.ts";
 
 /** What the test tells a worker. Places are word indexes. */
 export interface MutexJob {
-  readonly memory: WebAssembly.Memory;
+  readonly memory: RegionMemory;
   readonly owner: number;
   readonly seed: number;
   readonly rounds: number;
