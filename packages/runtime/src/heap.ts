@@ -70,11 +70,11 @@ export class Heap {
   mallocgc(size: number, options: AllocOptions = DEFAULTS): Addr {
     if (options === DEFAULTS) return this.allocator.malloc(size, 1);
     if (typeof options !== "object" || (options as unknown) === null) throw badOptions(options);
-    const { noscan, zeroed } = options;
-    if (noscan !== undefined && noscan !== true && noscan !== false) throw badOption("noscan", noscan);
-    if (zeroed !== undefined && zeroed !== true && zeroed !== false) throw badOption("zeroed", zeroed);
-    const zero = zeroed === false ? 0 : 1;
-    return noscan === false ? this.allocator.mallocScan(size, zero) : this.allocator.malloc(size, zero);
+    const { noscan = true, zeroed = true } = options as { readonly noscan?: unknown; readonly zeroed?: unknown };
+    if (typeof noscan !== "boolean") throw badOption("noscan", noscan);
+    if (typeof zeroed !== "boolean") throw badOption("zeroed", zeroed);
+    const zero = zeroed ? 1 : 0;
+    return noscan ? this.allocator.malloc(size, zero) : this.allocator.mallocScan(size, zero);
   }
 
   /**

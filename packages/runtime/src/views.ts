@@ -19,7 +19,7 @@ export function viewBlock<T>(region: Region, addr: number, usable: number, type:
     throw new HeapError("ERR_VIEW", `a ${type.name} needs an address that is a multiple of ${width}, not ${addr}; allocate a multiple of ${width} bytes`);
   }
   const fits = Math.floor(usable / width);
-  const n = length ?? fits;
+  const n = length === undefined ? fits : length;
   if (!Number.isInteger(n) || n < 0 || n > fits) {
     throw new HeapError("ERR_VIEW", `the block at ${addr} holds ${fits} elements of ${type.name}, not ${describeValue(length)}`);
   }
