@@ -1,7 +1,7 @@
 import { MSpan, SPAN_DEAD, SPAN_IN_USE, type SpanPtr } from "@mallocgc/mspan";
 import { PAGE_SIZE, SysmemError, createRegion } from "@mallocgc/sysmem";
 import { describe, expect, test } from "vitest";
-import { Heap, MheapError, type HeapConfig, type PageReleaser } from "./index.ts";
+import { Heap, MheapError, SpanCacheRec, type HeapConfig, type PageReleaser } from "./index.ts";
 import { Random } from "./testing/page-layout.ts";
 import { allCaches, cachesOf, newTestHeap, openTestHeap } from "./testing/test-heap.ts";
 
@@ -76,6 +76,26 @@ for (const config of CONFIGS) {
       const again = heap.alloc(3, NOSCAN_LARGE);
       expect([again, heap.spans.base(again)]).toEqual([s, base]);
       expect(broken(heap)).toEqual([]);
+    });
+
+    test("freed spans wait until there are 16 of them or 64 pages, and meanwhile count as idle", () => {
+      const heap = newTestHeap(config);
+      const freeLines = (): number => heap.mem[cachesOf(config, 0).spanCache + SpanCacheRec.offset.freedLen]!;
+      const small = Array.from({ length: 16 }, () => heap.alloc(1, NOSCAN_LARGE));
+      const large = [60, 3, 1].map((npages) => heap.alloc(npages, NOSCAN_LARGE));
+      for (const [i, s] of small.entries()) {
+        heap.free(s);
+        expect(freeLines()).toBe(i === 15 ? 0 : i + 1);
+        expect(heap.figures()).toMatchObject({ inUse: 79 - i, free: i + 1 });
+        expect(broken(heap)).toEqual([]);
+      }
+      for (const [i, s] of large.entries()) {
+        heap.free(s);
+        expect(freeLines()).toBe([1, 2, 0][i]);
+        expect(broken(heap)).toEqual([]);
+      }
+      heap.free(heap.alloc(64, NOSCAN_LARGE));
+      expect(freeLines()).toBe(0);
     });
 
     test("freeing a span twice, or a word that is no span in use, is an error that changes nothing", () => {
@@ -315,6 +335,8 @@ for (const config of CONFIGS) {
       heap.mem.fill(-1, block, block + heap.tinyBlocks.words);
       expect(broken(heap)).toEqual([]);
       heap.free(s);
+      expect(broken(heap)).toEqual([]);
+      heap.flush();
       expect(heap.tinyBlocks.inUse).toBe(0);
       const again = heap.alloc(1, 5);
       heap.attachTinyBits(again);

@@ -59,10 +59,11 @@ describe("the page heap between real threads", () => {
     const spans: SpanPtr[] = [];
     for (let s = heap.alloc(40, 1); s !== 0; s = heap.alloc(40, 1)) spans.push(s);
     heap.free(spans.pop()!);
+    heap.flush();
     const workerData: ScavengeJob = { memory: region.memory, config, id: 1, takesMs: 300 };
     const worker = new Worker(new URL("./testing/scavenge.worker.ts", import.meta.url), { workerData, execArgv: ["--conditions=dev"] });
     const done = once(worker, "exit");
-    await once(worker, "message");
+    expect((await Promise.race([once(worker, "message"), done]))[0]).toBe("begun");
     const scavenging = heap.at + MHeap.offset.scavenging;
     expect(Atomics.load(heap.mem, scavenging), "the other thread is at it").toBeGreaterThan(0);
     const s = heap.alloc(40, 1);

@@ -8,12 +8,15 @@
  *        4  grow: take pages from the frontier, as many as make the heap end at a chunk's end; fresh pages are scavenged ones
  *        5  the region is nearly full: give this P's page cache back and look again; grow by less; else there is none
  *      free(span)
- *        page map cleared, record dead; then under the lock the pages become free and the record goes to this P's cache
+ *        1  page map cleared, record dead, pages no longer in use; the span waits in this P's list of freed spans; no lock
+ *        2  when 16 spans or 64 pages wait, and before this P looks for pages under the lock: under the lock the pages
+ *           become free, and the records go to this P's span-record cache
  *
  * A page below the heap's end is in exactly one place, and the figures (all in pages) count accordingly:
  *
  *      in use      in a span: the page map says which                                      pagesInUse
- *      idle        free in the bitmaps, or in some P's page cache, or being scavenged      pagesMapped - pagesInUse
+ *      idle        free in the bitmaps, in some P's page cache or list of freed spans,     pagesMapped - pagesInUse
+ *                  or being scavenged
  *        released    idle, and with the operating system                                   pagesReleased
  *        free        idle, and backed by memory                                            the rest
  *
@@ -45,7 +48,7 @@ import {
   type TableSpec,
 } from "@mallocgc/sysmem";
 import { MheapError } from "./errors.ts";
-import { MHeap, SPAN_CACHE_SIZE, SpanCacheRec } from "./heap-record.ts";
+import { FREED_SPANS_SIZE, MHeap, SPAN_CACHE_SIZE, SpanCacheRec } from "./heap-record.ts";
 import { PageAlloc, type ChunkPages } from "./page-alloc.ts";
 import { PAGE_CACHE_PAGES, PageCache } from "./page-cache.ts";
 import { PageMap } from "./page-map.ts";
@@ -56,7 +59,7 @@ const {
   lock: LOCK, searchAddr: SEARCH_ADDR, pagesMapped: PAGES_MAPPED, scavenging: SCAVENGING, frontier: FRONTIER,
   persistent: PERSISTENT, spanRecords: SPAN_RECORDS, tinyBlocks: TINY_BLOCKS, pagesInUse: PAGES_IN_USE, pagesReleased: PAGES_RELEASED,
 } = MHeap.offset;
-const { len: LEN, spans: SPANS } = SpanCacheRec.offset;
+const { len: LEN, spans: SPANS, freedLen: FREED_LEN, freedPages: FREED_PAGES, freed: FREED } = SpanCacheRec.offset;
 const { startAddr: START_ADDR, npages: NPAGES, state: STATE, tinyBits: TINY_BITS } = MSpan.offset;
 const IN_USE = SPAN_IN_USE;
 const RANK = RANK_HEAP;
@@ -66,6 +69,9 @@ const NIL = 0;
 /** Requests of so many pages and more are not looked for in the page cache: they would seldom fit. */
 const PAGE_CACHE_LIMIT: number = PAGE_CACHE_PAGES / 4;
 const CACHE_SIZE = SPAN_CACHE_SIZE;
+const FREED_SIZE = FREED_SPANS_SIZE;
+/** So many pages in freed spans go back at once: as many as a page cache can hold. */
+const FREED_PAGES_LIMIT = PAGE_CACHE_PAGES;
 const CACHE_REFILL: number = SPAN_CACHE_SIZE / 2;
 /** How long, in all, a request that fails waits for pages that another thread is giving back to the operating system. */
 const SCAVENGE_WAITS = 100;
@@ -221,21 +227,15 @@ export class Heap {
     const npages = mem[s + NPAGES]!;
     this.pageMap.clear(page, npages);
     this.spans.retire(s);
-    const mutexes = this.mutexes;
-    mutexes.lock(this.lockWord, RANK);
-    this.pages.free(page, npages);
-    // Pairs with the loads in figures: together with the pages' return, under the lock.
+    // Pairs with the loads in figures. The page is idle from here on, and nobody's but this P's until drainFreedLocked.
     Atomics.sub(mem, this.at + PAGES_IN_USE, npages);
-    const tinyBlock = mem[s + TINY_BITS]!;
-    if (tinyBlock !== 0) this.tinyBlocks.free(tinyBlock as Ptr);
-    const len = mem[this.spanCache + LEN]!;
-    if (len < CACHE_SIZE) {
-      mem[this.spanCache + SPANS + len] = s;
-      mem[this.spanCache + LEN] = len + 1;
-    } else {
-      this.spanRecords.free(s);
-    }
-    mutexes.unlock(this.lockWord, RANK);
+    const cache = this.spanCache;
+    const len = mem[cache + FREED_LEN]!;
+    const waiting = mem[cache + FREED_PAGES]! + npages;
+    mem[cache + FREED + len] = s;
+    mem[cache + FREED_LEN] = len + 1;
+    mem[cache + FREED_PAGES] = waiting;
+    if (len + 1 === FREED_SIZE || waiting >= FREED_PAGES_LIMIT) this.drainFreedSlow();
   }
 
   /** The span in use that `addr` lies in, or 0; for any number. */
@@ -253,6 +253,7 @@ export class Heap {
     const mem = this.mem;
     const cache = this.spanCache;
     this.mutexes.lock(this.lockWord, RANK);
+    this.drainFreedLocked();
     this.pages.flushCache(this.pageCache.at);
     while (mem[cache + LEN]! !== 0) {
       const len = mem[cache + LEN]! - 1;
@@ -283,10 +284,11 @@ export class Heap {
   }
 
   /**
-   * Gives every free page back to the operating system, highest first, and says how many bytes it took. Pages in page caches stay:
-   * flush first.
+   * Gives every free page back to the operating system, highest first, and says how many bytes it took. Pages in page caches, and in the
+   * freed spans of other Ps, stay: flush first.
    */
   scavengeAll(os: PageReleaser): number {
+    this.drainFreedSlow();
     let npages = 0;
     for (let ci = this.pages.nchunks - 1; ci >= 0; ci--) {
       for (;;) {
@@ -336,8 +338,8 @@ export class Heap {
     const mem = this.mem;
     this.mutexes.lock(this.lockWord, RANK);
     const mapped = mem[this.at + PAGES_MAPPED]!;
-    // Under the lock pages only go from released to in use, in that order (initSpan). Read the other way round, a page on
-    // its way is counted as free: never twice.
+    // While this thread has the lock, a page can go from released to in use (initSpan, in that order) and from in use to free. So
+    // in use is read first: a page on its way is counted as free, never twice.
     const inUse = Atomics.load(mem, this.at + PAGES_IN_USE);
     const released = Atomics.load(mem, this.at + PAGES_RELEASED);
     this.mutexes.unlock(this.lockWord, RANK);
@@ -357,6 +359,34 @@ export class Heap {
     }
   }
 
+  private drainFreedSlow(): void {
+    this.mutexes.lock(this.lockWord, RANK);
+    this.drainFreedLocked();
+    this.mutexes.unlock(this.lockWord, RANK);
+  }
+
+  /** Gives the pages of this P's freed spans back. Caller holds the heap lock. */
+  private drainFreedLocked(): void {
+    const mem = this.mem;
+    const cache = this.spanCache;
+    while (mem[cache + FREED_LEN]! !== 0) {
+      const freedLen = mem[cache + FREED_LEN]! - 1;
+      const s = mem[cache + FREED + freedLen] as SpanPtr;
+      mem[cache + FREED_LEN] = freedLen;
+      this.pages.free((mem[s + START_ADDR]! >>> PAGE_BITS) as PageIndex, mem[s + NPAGES]!);
+      const tinyBlock = mem[s + TINY_BITS]!;
+      if (tinyBlock !== 0) this.tinyBlocks.free(tinyBlock as Ptr);
+      const len = mem[cache + LEN]!;
+      if (len < CACHE_SIZE) {
+        mem[cache + SPANS + len] = s;
+        mem[cache + LEN] = len + 1;
+      } else {
+        this.spanRecords.free(s);
+      }
+    }
+    mem[cache + FREED_PAGES] = 0;
+  }
+
   private allocSlow(npages: number, spanClass: number): SpanPtr {
     if (!Number.isInteger(npages) || npages < 1) {
       throw new MheapError("ERR_HEAP_NPAGES", `a span has a positive whole number of pages, not ${String(npages)}`);
@@ -364,6 +394,7 @@ export class Heap {
     const mutexes = this.mutexes;
     for (let waits = 0; ; waits++) {
       mutexes.lock(this.lockWord, RANK);
+      this.drainFreedLocked();
       const s = this.takeSpanRecordLocked();
       const page = s === 0 ? 0 : this.takePagesLocked(npages);
       const scav = this.pages.scav;

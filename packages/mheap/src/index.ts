@@ -1,6 +1,6 @@
 export { MheapError, type MheapErrorCode } from "./errors.ts";
 export { Heap, type HeapConfig, type HeapPages, type PageReleaser } from "./heap.ts";
-export { MHeap, SPAN_CACHE_SIZE, SpanCacheRec } from "./heap-record.ts";
+export { FREED_SPANS_SIZE, MHeap, SPAN_CACHE_SIZE, SpanCacheRec } from "./heap-record.ts";
 export { NO_FREE_PAGE, PageAlloc, type ChunkPages, type PageAllocPlaces, type PageRange } from "./page-alloc.ts";
 export { PAGE_CACHE_PAGES, PageCache, PageCacheRec } from "./page-cache.ts";
 export { PageMap } from "./page-map.ts";

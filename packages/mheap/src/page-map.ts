@@ -25,6 +25,8 @@ const { startAddr: START_ADDR, npages: NPAGES, state: STATE } = MSpan.offset;
 const IN_USE = SPAN_IN_USE;
 const PAGE_BITS = PAGE_SHIFT;
 const NIL = 0;
+/** From so many words on the call of `fill` pays. */
+const FILL_FROM = 64;
 
 /** The page map of one region, as one thread sees it. */
 export class PageMap {
@@ -56,15 +58,19 @@ export class PageMap {
 
   /** Makes pages lead to the span that they have become. The caller holds them alone. */
   set(page: PageIndex, npages: number, s: SpanPtr): void {
-    const from = this.at + page;
-    if (npages === 1) this.mem[from] = s;
-    else this.mem.fill(s, from, from + npages);
+    this.write(page, npages, s);
   }
 
   /** Makes pages lead to no span. The caller still holds them alone. */
   clear(page: PageIndex, npages: number): void {
+    this.write(page, npages, NIL);
+  }
+
+  private write(page: number, npages: number, value: number): void {
+    const mem = this.mem;
     const from = this.at + page;
-    if (npages === 1) this.mem[from] = 0;
-    else this.mem.fill(0, from, from + npages);
+    const end = from + npages;
+    if (npages >= FILL_FROM) mem.fill(value, from, end);
+    else for (let i = from; i < end; i++) mem[i] = value;
   }
 }

@@ -116,8 +116,13 @@ export class PageSummaries {
     let end = mem[first + END]!;
     for (let j = 1; j < FANOUT; j++) {
       const child = first + j * WORDS;
-      const childStart = mem[child]!;
       const childMax = mem[child + MAX]!;
+      if (childMax === 0) {
+        // Nothing free, or not the heap's: the most common child of all.
+        end = 0;
+        continue;
+      }
+      const childStart = mem[child]!;
       const childEnd = mem[child + END]!;
       if (start === j << childLog) start += childStart;
       const across = end + childStart;

@@ -18,11 +18,13 @@ class Scene {
     this.heap = newTestHeap(this.config);
     this.mem = this.heap.mem;
     this.spans = Array.from({ length: 60 }, (_, i) => this.heap.alloc(1 + (i % 40), 1));
-    const freed = this.spans.splice(30, 1)[0]!;
-    this.freePage = this.page(freed);
-    this.heap.free(freed);
+    const freed = this.spans.splice(38, 2);
+    this.freePage = this.page(freed[0]!);
+    for (const s of freed) this.heap.free(s);
     this.heap.alloc(1, 1);
     this.heap.attachTinyBits(this.spans[0]!);
+    // Two spans of 12 and 13 pages that wait for their pages to be given back.
+    for (const s of this.spans.splice(11, 2)) this.heap.free(s);
   }
 
   page(s: SpanPtr): number {
@@ -58,7 +60,7 @@ const figure = (name: keyof typeof MHeap.offset, by: number) => (scene: Scene): 
 };
 const P0 = (scene: Scene): { pageCache: number; spanCache: number } => cachesOf(scene.config, 0);
 const { base: BASE, free: FREE, scav: SCAV } = PageCacheRec.offset;
-const { len: LEN, spans: SPANS } = SpanCacheRec.offset;
+const { len: LEN, spans: SPANS, freedLen: FREED_LEN, freedPages: FREED_PAGES, freed: FREED } = SpanCacheRec.offset;
 
 const corruptions: Corruption[] = [
   { what: "a free page marked allocated", breaks: ["summary", "onePlace"], corrupt: (s) => { flip(s, s.freePage, "allocBits"); } },
@@ -99,6 +101,12 @@ const corruptions: Corruption[] = [
   { what: "a span cache with a span in use", breaks: ["spanCache"], corrupt: (s) => { s.mem[P0(s).spanCache + SPANS] = s.spans[3]!; } },
   { what: "a span cache with what is no record", breaks: ["spanCache"], corrupt: (s) => { s.mem[P0(s).spanCache + SPANS] = 7; } },
   { what: "a span cache that lost a record", breaks: ["spanRecords"], corrupt: (s) => { s.mem[P0(s).spanCache + LEN]! -= 1; } },
+  { what: "too many freed spans", breaks: ["spanCache"], corrupt: (s) => { s.mem[P0(s).spanCache + FREED_LEN] = 17; } },
+  { what: "a freed span forgotten", breaks: ["onePlace", "spanCache", "spanRecords"], corrupt: (s) => { s.mem[P0(s).spanCache + FREED_LEN]! -= 1; } },
+  { what: "a wrong count of freed pages", breaks: ["spanCache"], corrupt: (s) => { s.mem[P0(s).spanCache + FREED_PAGES]! += 1; } },
+  { what: "a freed span that is in use", breaks: ["spanCache", "onePlace"], corrupt: (s) => { s.mem[P0(s).spanCache + FREED] = s.spans[3]!; } },
+  { what: "a freed span twice", breaks: ["spanCache", "onePlace"], corrupt: (s) => { s.mem[P0(s).spanCache + FREED] = s.mem[P0(s).spanCache + FREED + 1]!; } },
+  { what: "a freed span that claims pages beyond the heap", breaks: ["spanCache"], corrupt: (s) => { s.mem[s.mem[P0(s).spanCache + FREED]! + MSpan.offset.npages] = 100_000; } },
   { what: "a zeroed mark too low", breaks: ["zeroedMark"], where: /^chunk \d+$/, corrupt: (s) => { s.mem[s.heap.zeroedMarks + Math.floor(s.page(s.spans[40]!) / s.config.chunkPages)] = 0; } },
   { what: "a zeroed mark beyond its chunk", breaks: ["zeroedMark"], corrupt: (s) => { s.mem[s.heap.zeroedMarks + Math.floor(s.page(s.spans[40]!) / s.config.chunkPages)] = 10000; } },
   { what: "pagesMapped", breaks: ["pagesMapped"], corrupt: figure("pagesMapped", 1) },

@@ -10,23 +10,23 @@
  *      summary             each summary says what lies below it
  *      searchAddr          no free page lies below searchAddr
  *      pageMap             an entry is the record of a span in use that covers the page; a span has all its pages
- *      onePlace            a page of the heap is free, or in one page cache, or in one span, or being scavenged
+ *      onePlace            a page of the heap is free, or in one page cache, or in one span, or in one freed span, or being scavenged
  *      pageCache           a page cache has a block of 64 pages of the heap, and scavenged ones only among its free ones
- *      spanCache           a span-record cache has 0 to 128 different dead records
+ *      spanCache           a P has 0 to 128 different dead records, and 0 to 16 freed spans with freedPages pages in all
  *      zeroedMark          a page that may hold old bytes is below its chunk's zeroed mark
  *      pagesMapped         = heapEnd - firstPage
  *      pagesInUse          = pages of all spans
  *      pagesReleased       = scavenged pages, in bitmaps and page caches
  *      scavenging          = pages found nowhere
- *      spanRecords         records handed out = spans + records in caches
- *      tinyBlocks          side blocks handed out = spans that have one
+ *      spanRecords         records handed out = spans + records in caches + freed spans
+ *      tinyBlocks          side blocks handed out = spans, freed ones too, that have one
  *
  * The caller holds the heap lock, and no thread allocates from its page cache meanwhile.
  */
 import { MSpan, SPAN_DEAD, SPAN_IN_USE, type SpanPtr } from "@mallocgc/mspan";
 import { PAGE_SHIFT, type Ptr } from "@mallocgc/sysmem";
 import type { Heap } from "./heap.ts";
-import { MHeap, SPAN_CACHE_SIZE, SpanCacheRec } from "./heap-record.ts";
+import { FREED_SPANS_SIZE, MHeap, SPAN_CACHE_SIZE, SpanCacheRec } from "./heap-record.ts";
 import { NO_FREE_PAGE } from "./page-alloc.ts";
 import { PAGE_CACHE_PAGES, PageCacheRec } from "./page-cache.ts";
 
@@ -57,7 +57,8 @@ const NOWHERE = 0;
 const FREE = 1;
 const IN_CACHE = 2;
 const IN_SPAN = 3;
-const PLACES = ["nowhere", "free", "in a page cache", "in a span"];
+const IN_FREED = 4;
+const PLACES = ["nowhere", "free", "in a page cache", "in a span", "in a freed span"];
 
 /** See the table above. */
 export function verifyPages(heap: Heap, caches: readonly ProcessorCaches[]): BrokenPages[] {
@@ -178,21 +179,56 @@ class PageVerifier {
 
   private spanCache(c: Ptr, name: string): void {
     const { mem } = this;
-    const { len: LEN, spans: SPANS } = SpanCacheRec.offset;
+    const { len: LEN, spans: SPANS, freedLen: FREED_LEN, freedPages: FREED_PAGES, freed: FREED } = SpanCacheRec.offset;
     const len = mem[c + LEN]!;
+    const freedLen = mem[c + FREED_LEN]!;
     if (len < 0 || len > SPAN_CACHE_SIZE) {
       this.report("spanCache", `${name}, len`, `0 to ${SPAN_CACHE_SIZE}`, len);
       return;
     }
-    this.cachedRecords += len;
-    const seen = new Set<number>();
-    for (let i = 0; i < len; i++) {
-      const s = mem[c + SPANS + i]!;
-      if (!this.isRecord(s)) this.report("spanCache", `${name}, entry ${i}`, "a span record", s);
-      else if (seen.has(s)) this.report("spanCache", `${name}, entry ${i}`, "each record once", s);
-      else this.check("spanCache", `${name}, state of entry ${i}`, SPAN_DEAD, mem[s + MSpan.offset.state]!);
-      seen.add(s);
+    if (freedLen < 0 || freedLen > FREED_SPANS_SIZE) {
+      this.report("spanCache", `${name}, freedLen`, `0 to ${FREED_SPANS_SIZE}`, freedLen);
+      return;
     }
+    this.cachedRecords += len + freedLen;
+    const seen = new Set<number>();
+    for (let i = 0; i < len; i++) this.deadRecord(mem[c + SPANS + i]!, `${name}, entry ${i}`, seen);
+    let npages = 0;
+    for (let i = 0; i < freedLen; i++) {
+      const s = mem[c + FREED + i]!;
+      if (this.deadRecord(s, `${name}, freed span ${i}`, seen)) npages += this.freedSpan(s, `${name}, freed span ${i}`);
+    }
+    this.check("spanCache", `${name}, freedPages`, npages, mem[c + FREED_PAGES]!);
+  }
+
+  /** Checks an entry of a span cache; false when it is no record at all. */
+  private deadRecord(s: number, where: string, seen: Set<number>): boolean {
+    if (!this.isRecord(s)) {
+      this.report("spanCache", where, "a span record", s);
+      return false;
+    }
+    if (seen.has(s)) this.report("spanCache", where, "each record once", s);
+    else this.check("spanCache", `${where}, state`, SPAN_DEAD, this.mem[s + MSpan.offset.state]!);
+    seen.add(s);
+    return true;
+  }
+
+  /** Checks a span that waits for its pages to be given back; returns how many they are. */
+  private freedSpan(s: number, where: string): number {
+    const { mem } = this;
+    const { startAddr, npages: NPAGES, tinyBits } = MSpan.offset;
+    const first = mem[s + startAddr]! >>> PAGE_SHIFT;
+    const npages = mem[s + NPAGES]!;
+    if (npages < 1 || !this.isHeapPage(first) || !this.isHeapPage(first + npages - 1)) {
+      this.report("spanCache", where, "pages of the heap", `pages ${first} to ${first + npages - 1}`);
+      return npages;
+    }
+    for (let page = first; page < first + npages; page++) {
+      this.found(page, IN_FREED);
+      this.zeroedMark(page);
+    }
+    if (mem[s + tinyBits] !== 0) this.tinySpans++;
+    return npages;
   }
 
   /** Whether a word can be a span record: records lie in the persistent end of the region. */

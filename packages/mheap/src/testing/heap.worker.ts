@@ -1,13 +1,13 @@
 /** A thread that allocates and frees spans at random, checks that nobody else has its pages, and hands some to other threads to free. */
 import { parentPort, workerData } from "node:worker_threads";
 import type { SpanPtr } from "@mallocgc/mspan";
-import { PAGE_SIZE, openRegion } from "@mallocgc/sysmem";
+import { PAGE_SIZE, openRegion, type Region } from "@mallocgc/sysmem";
 import type { HeapConfig } from "../index.ts";
 import { Random } from "./page-layout.ts";
 import { openTestHeap } from "./test-heap.ts";
 
 export interface HeapJob {
-  readonly memory: WebAssembly.Memory;
+  readonly memory: Region["memory"];
   readonly config: HeapConfig;
   readonly id: number;
   readonly seed: number;

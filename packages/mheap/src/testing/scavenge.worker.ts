@@ -1,11 +1,11 @@
 /** A thread that gives all free pages back to an operating system that takes its time; it says so as soon as the first are on their way. */
 import { parentPort, workerData } from "node:worker_threads";
-import { openRegion } from "@mallocgc/sysmem";
+import { openRegion, type Region } from "@mallocgc/sysmem";
 import type { HeapConfig } from "../index.ts";
 import { openTestHeap } from "./test-heap.ts";
 
 export interface ScavengeJob {
-  readonly memory: WebAssembly.Memory;
+  readonly memory: Region["memory"];
   readonly config: HeapConfig;
   readonly id: number;
   readonly takesMs: number;
