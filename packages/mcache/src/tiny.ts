@@ -79,7 +79,7 @@ export class Tiny {
       return NIL;
     }
     const masks = this.bits.masksOf(s, slot);
-    this.bits.add(masks, 0);
+    this.bits.open(masks);
     if (mem[base + TINY] === 0 || size < mem[base + TINY_OFFSET]!) {
       this.closeCurrent();
       mem[base + TINY] = addr;

@@ -8,8 +8,8 @@
  *     larger objects         | slot 0 | slot 1 | ...                             (bits in the record) |
  *
  * Heap bits (one per 4-byte word: does it hold a pointer?) exist for spans with pointers and objects of at most 128 B.
- * `nelems` equals Go's for every span class but one: an 8-byte object with pointers has 960 slots to Go's 992, because
- * its alloc bits live in the span too, where Go keeps them elsewhere.
+ * `nelems` equals Go's for every span class but those of 8-byte objects, whose bits Go keeps outside the span: 960 slots with pointers to
+ * Go's 992, and 992 without pointers to 1024 (which nobody asks for: pointer-free objects below 16 bytes are tiny).
  */
 import { CLASS_TO_PAGES, CLASS_TO_SIZE, MIN_SIZE_FOR_MALLOC_HEADER, NUM_SPAN_CLASSES } from "@mallocgc/sizeclass";
 import { PAGE_SIZE } from "@mallocgc/sysmem";

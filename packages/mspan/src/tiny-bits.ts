@@ -61,6 +61,14 @@ export class TinyBits {
     return (this.mem[s + TINY_BITS]! + slot) << 1;
   }
 
+  /** Notes the first object of a new block, at offset 0. The P whose tiny block it is. */
+  open(masks: number): void {
+    const u16 = this.u16;
+    u16[masks] = 1;
+    // What a double free has left behind that passed its test just before the last block died.
+    if (u16[masks + 1] !== 0) Atomics.store(u16, masks + 1, 0);
+  }
+
   /** Notes an object at `offset` of the block with those masks. The P whose tiny block it is. */
   add(masks: number, offset: number): void {
     this.u16[masks] = this.u16[masks]! | (1 << offset);
