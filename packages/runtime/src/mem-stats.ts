@@ -84,7 +84,7 @@ export function readMemStats(layers: Layers): MemStats {
   const t = totals(layers);
   const { pages, plan, processors } = layers;
   const figures = pages.figures();
-  const { spanBytes, tinyBytes, persistentBytes } = recordBytes(layers);
+  const { spanBytes, spanBytesInUse, tinyBytes, persistentBytes } = recordBytes(layers);
   const totalAlloc = smallBytes(t.smallAllocs) + t.largeAllocBytes;
   const totalFree = smallBytes(t.smallFrees) + t.largeFreeBytes;
   const mallocs = sum(t.smallAllocs) + t.largeAllocs + t.tinyAllocs;
@@ -110,7 +110,7 @@ export function readMemStats(layers: Layers): MemStats {
     HeapInuse,
     HeapReleased: figures.released * PAGE_SIZE,
     HeapObjects: mallocs - frees,
-    MSpanInuse: pages.spanRecords.inUse,
+    MSpanInuse: spanBytesInUse,
     MSpanSys,
     MCacheInuse: running * Processor.words * 4,
     MCacheSys,
@@ -139,11 +139,12 @@ export function sizeClassStats(layers: Layers): SizeClassStats[] {
   return rows.filter((row) => row.spans > 0);
 }
 
-/** What persistentalloc has taken, and two parts of it, at one moment. */
-function recordBytes(layers: Layers): { spanBytes: number; tinyBytes: number; persistentBytes: number } {
+/** What persistentalloc has taken, and parts of it, at one moment. */
+function recordBytes(layers: Layers): { spanBytes: number; spanBytesInUse: number; tinyBytes: number; persistentBytes: number } {
   const { pages, mutexes } = layers;
   mutexes.lock(pages.lockWord, RANK_HEAP);
-  const bytes = { spanBytes: pages.spanRecords.sys, tinyBytes: pages.tinyBlocks.sys, persistentBytes: pages.persistent.sys };
+  const { spanRecords, tinyBlocks, persistent } = pages;
+  const bytes = { spanBytes: spanRecords.sys, spanBytesInUse: spanRecords.inUse, tinyBytes: tinyBlocks.sys, persistentBytes: persistent.sys };
   mutexes.unlock(pages.lockWord, RANK_HEAP);
   return bytes;
 }
