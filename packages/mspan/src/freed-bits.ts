@@ -141,7 +141,7 @@ export class FreedBits {
       merged += popcount32(taken);
       handedOut += popcount32(word);
     }
-    mem[s + ALLOC_COUNT] = handedOut - merged - ((nwords << 5) - nelems);
+    mem[s + ALLOC_COUNT] = handedOut - merged;
     if (merged > 0) this.takeDead(s, nwords, merged);
     return merged;
   }
@@ -150,11 +150,12 @@ export class FreedBits {
   private takeDead(s: SpanPtr, nwords: number, merged: number): void {
     const mem = this.mem;
     const { spans, dead } = this;
-    const allocBits = mem[s + ALLOC_BITS]!;
+    const allocBits = spans.ownAllocBits(s);
     const freedBits = mem[s + FREED_BITS]!;
     Atomics.add(mem, s + FREED, MERGE);
     // Pairs with wasHandedOutConfirmed: who reads a slot as not handed out also finds the merge at work, or at its end.
     for (let w = 0; w < nwords; w++) Atomics.store(mem, allocBits + w, spans.handedOutWord(s, w) & ~dead[w]!);
+    if (mem[s + ALLOC_BITS] !== allocBits) Atomics.store(mem, s + ALLOC_BITS, allocBits);
     spans.rewind(s);
     for (let w = 0; w < nwords; w++) {
       // Pairs with the or in free: only now can a slot that is handed out again be freed again.

@@ -7,8 +7,8 @@
  *     slot i was handed out  <=>  i < freeIndex  or  bit i of allocBits is set
  *     slot i is live         <=>  it was handed out and bit i of the freed bits is clear
  *
- * Bits of `allocBits` beyond `nelems` are always set, so the search for a free slot never runs past the end and needs no
- * bound. A record is 128 bytes, two cache lines: what the holder writes at each allocation stands in the first, what other
+ * A fresh span borrows bits that are zero for ever; its own come into use at the first merge. Bits beyond `nelems` are never set, and never in
+ * `allocCache` either, so the fast path needs no bound. A record is 128 bytes, two cache lines: what the holder writes at each allocation stands in the first, what other
  * threads write (freeing, listing, sweeping) in the second.
  *
  * States: dead -> in use (published last, with `Atomics.store`, once everything else is filled in) -> dead. A reader that
@@ -35,7 +35,7 @@ const fields = {
   nelems: { access: "const", doc: "slots in the run" },
   freeIndex: { access: "owner", doc: "slot to scan from; all slots below were handed out; equal to nelems when spent" },
   allocCache: { access: "owner", doc: "complement of 32 allocBits, shifted so that bit 0 is slot freeIndex" },
-  allocBits: { access: "const", doc: "word index of the allocation bits: set = handed out when the span was last taken" },
+  allocBits: { access: "atomic", doc: "word index of the allocation bits: set = handed out when the span was last merged; all-zero words shared by all until then" },
   needzero: { access: "owner", doc: "1 when free slots may hold old bytes" },
   spanClass: { access: "const", doc: "size class * 2 + noscan" },
   npages: { access: "const", doc: "length of the run, in pages" },

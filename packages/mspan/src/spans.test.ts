@@ -74,7 +74,22 @@ describe("nextFree", () => {
 });
 
 describe("what a span says of its slots", () => {
-  test("bits of allocBits beyond nelems are set, those of slots are clear, freed bits are clear: also on pages full of old bytes", () => {
+  test("a span on fresh pages leaves its last bytes untouched until something was freed and merged", () => {
+    for (const spc of SMALL) {
+      const t = testSpans();
+      const s = t.make(spc, FIRST_SPAN_ADDR, 0);
+      const mem = t.region.i32;
+      const own = t.spans.ownAllocBits(s);
+      expect(mem[s + F.allocBits], `span class ${spc}`).toBe(t.spans.noBits);
+      const [slot] = takeSlots(t, s);
+      expect(mem.subarray(t.spans.limit(s) >>> 2, (FIRST_SPAN_ADDR + CLASS_TO_PAGES[spc >> 1]! * PAGE_SIZE) >>> 2).every((word) => word === 0)).toBe(true);
+      t.freed.free(s, slot!, 1);
+      t.freed.merge(s);
+      expect(mem[s + F.allocBits], `span class ${spc}`).toBe(own);
+    }
+  });
+
+  test("a new span's bits and heap bits are clear, also on pages full of old bytes", () => {
     for (const spc of SMALL) {
       const t = testSpans();
       const npages = CLASS_TO_PAGES[spc >> 1]!;
@@ -82,14 +97,12 @@ describe("what a span says of its slots", () => {
       const s = t.make(spc, FIRST_SPAN_ADDR, 1);
       const mem = t.region.i32;
       const nelems = t.spans.nelems(s);
-      const words = t.spans.elemSize(s) > 128 ? 2 : (mem[s + F.freedBits]! - mem[s + F.allocBits]!);
-      for (let i = 0; i < words * 32; i++) {
-        const bit = (at: number): number => (mem[at + (i >>> 5)]! >>> (i & 31)) & 1;
-        expect(bit(mem[s + F.allocBits]!), `span class ${spc}, bit ${i}`).toBe(i < nelems ? 0 : 1);
-        expect(bit(mem[s + F.freedBits]!), `span class ${spc}, bit ${i}`).toBe(0);
+      const words = (nelems + 31) >>> 5;
+      for (let w = 0; w < words; w++) {
+        expect([mem[mem[s + F.allocBits]! + w], mem[mem[s + F.freedBits]! + w]], `span class ${spc}, word ${w}`).toEqual([0, 0]);
       }
       const heapBits = t.spans.heapBits(s);
-      if (heapBits !== 0) for (let w: number = heapBits; w < mem[s + F.allocBits]!; w++) expect(mem[w]).toBe(0);
+      if (heapBits !== 0) for (let w: number = heapBits; w < mem[s + F.freedBits]!; w++) expect(mem[w]).toBe(0);
       expect(takeSlots(t, s)).toHaveLength(nelems);
       expect(t.region.u8[FIRST_SPAN_ADDR], "slots are left as they are").toBe(0xa5);
     }
@@ -197,7 +210,7 @@ describe("a span's life", () => {
       const small = CLASS_TO_SIZE[spc >> 1]! <= 128 && (spc & 1) === 0;
       expect(at !== 0, `span class ${spc}`).toBe(small);
       if (!small) continue;
-      expect((t.region.i32[s + F.allocBits]! - at) * 4).toBe(CLASS_TO_PAGES[spc >> 1]! * 256);
+      expect((t.spans.ownAllocBits(s) - at) * 4).toBe(CLASS_TO_PAGES[spc >> 1]! * 256);
       expect(at * 4).toBeGreaterThanOrEqual(t.spans.limit(s));
     }
   });

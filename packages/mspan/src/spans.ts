@@ -24,6 +24,10 @@ const NIL = 0;
 const PAGE_BITS = PAGE_SHIFT;
 const NELEMS_OF = SPAN_CLASS_TO_NELEMS;
 const SIZE_OF = CLASS_TO_SIZE;
+/** Words of a cache line. */
+const LINE = 16;
+/** Words of allocation bits of the span with the most slots. */
+const MAX_BITS_WORDS = 32;
 
 /** Bits set in a 32-bit word. */
 export function popcount32(x: number): number {
@@ -33,20 +37,29 @@ export function popcount32(x: number): number {
   return Math.imul(x, 0x01010101) >>> 24;
 }
 
+/** The window of slots from `index` on that exist: all 32, or those below `nelems`. */
+function slotsFrom(index: number, nelems: number): number {
+  const left = nelems - index;
+  return left >= 32 ? -1 : (1 << left) - 1;
+}
+
 /** Span records of one region, as one thread sees them. */
 export class Spans {
   readonly mem: Int32Array;
   /** The word that holds the heap's sweepgen: +2 for each collection. */
   readonly heapSweepgen: Ptr;
+  /** Words that are zero for ever: the allocation bits of every span in which nothing was merged yet. */
+  readonly noBits: Ptr;
 
   constructor(region: Region, state: Ptr) {
     this.mem = region.i32;
     this.heapSweepgen = state;
+    this.noBits = (state + LINE) as Ptr;
   }
 
-  /** The table this layer keeps in the region: the heap's sweepgen, on a cache line of its own. */
+  /** The table this layer keeps in the region: the heap's sweepgen on a cache line of its own, then the bits of spans that have none yet. */
   static tables(): TableSpec[] {
-    return [{ name: "mspan", bytes: 64, align: 64, doc: "the heap's sweepgen" }];
+    return [{ name: "mspan", bytes: (LINE + MAX_BITS_WORDS) * 4, align: 64, doc: "the heap's sweepgen; zero bits" }];
   }
 
   /** Next free slot of the window as an address, or 0 when the window is spent. Holder only; no lock, no Atomics. */
@@ -68,13 +81,14 @@ export class Spans {
       const nelems = mem[s + NELEMS]!;
       const allocBits = mem[s + ALLOC_BITS]!;
       let index = (mem[s + FREE_INDEX]! + 31) & ~31;
-      while (index < nelems && mem[allocBits + (index >>> 5)] === -1) index += 32;
-      if (index >= nelems) {
-        mem[s + FREE_INDEX] = nelems;
-        return NIL as Addr;
+      let window = 0;
+      for (; index < nelems; index += 32) {
+        window = ~mem[allocBits + (index >>> 5)]! & slotsFrom(index, nelems);
+        if (window !== 0) break;
       }
-      mem[s + FREE_INDEX] = index;
-      mem[s + ALLOC_CACHE] = ~mem[allocBits + (index >>> 5)]!;
+      mem[s + FREE_INDEX] = index < nelems ? index : nelems;
+      if (window === 0) return NIL as Addr;
+      mem[s + ALLOC_CACHE] = window;
     }
     return this.nextFreeFast(s);
   }
@@ -87,7 +101,7 @@ export class Spans {
   /** Starts the search for free slots anew at slot 0, from `allocBits` as they are. Holder only. */
   rewind(s: SpanPtr): void {
     const mem = this.mem;
-    mem[s + ALLOC_CACHE] = ~mem[mem[s + ALLOC_BITS]!]!;
+    mem[s + ALLOC_CACHE] = ~mem[mem[s + ALLOC_BITS]!]! & slotsFrom(0, mem[s + NELEMS]!);
     // Pairs with wasHandedOutConfirmed: who reads the new freeIndex also reads the allocBits written before it.
     Atomics.store(mem, s + FREE_INDEX, 0);
   }
@@ -117,7 +131,7 @@ export class Spans {
     return ((Atomics.load(mem, mem[s + ALLOC_BITS]! + (slot >>> 5)) >>> (slot & 31)) & 1) === 1;
   }
 
-  /** Word `w` of what was handed out and not merged back: `allocBits`, and all below `freeIndex`. Bits beyond `nelems` are set. */
+  /** Word `w` of what was handed out and not merged back: `allocBits`, and all below `freeIndex`. */
   handedOutWord(s: SpanPtr, w: number): number {
     const mem = this.mem;
     const below = mem[s + FREE_INDEX]! - (w << 5);
@@ -135,7 +149,7 @@ export class Spans {
     const nwords = (nelems + 31) >>> 5;
     let n = 0;
     for (let w = 0; w < nwords; w++) n += popcount32(this.handedOutWord(s, w));
-    return n - ((nwords << 5) - nelems);
+    return n;
   }
 
   /**
@@ -167,37 +181,35 @@ export class Spans {
     mem[s + SPECIALS] = 0;
     mem[s + LARGE_TYPE] = 0;
     mem[s + FREED] = HELD;
+    mem[s + ALLOC_BITS] = this.noBits;
     const inline = sizeClass === 0 ? 0 : inlineBitsBytes(elemSize);
-    if (inline === 0) this.initOwnBits(s, nelems);
-    else this.initInlineBits(s, (base + nbytes - inline) >>> 2, inline, nelems, needzero);
-    mem[s + ALLOC_CACHE] = ~mem[mem[s + ALLOC_BITS]!]!;
+    if (inline === 0) {
+      mem[s + FREED_BITS] = s + OWN_FREED_BITS;
+      mem[s + OWN_FREED_BITS] = 0;
+      mem[s + OWN_FREED_BITS + 1] = 0;
+    } else {
+      const freedBits = (base + nbytes - (inline >>> 1)) >>> 2;
+      mem[s + FREED_BITS] = freedBits;
+      if (needzero !== 0) {
+        const clear = (inline >>> 1) + heapBitsBytes(elemSize, npages, (spanClass & 1) === 1);
+        mem.fill(0, freedBits - (clear >>> 2), freedBits + (inline >>> 3));
+      }
+    }
+    mem[s + ALLOC_CACHE] = slotsFrom(0, nelems);
     mem[s + SWEEPGEN] = mem[this.heapSweepgen]!;
     // Publishes the record: pairs with the load of the state in the page map's lookup of addresses from outside.
     Atomics.store(mem, s + STATE, IN_USE);
   }
 
-  private initOwnBits(s: SpanPtr, nelems: number): void {
+  /**
+   * Where the span's own allocation bits are, whether or not `allocBits` points there yet. A fresh span borrows `noBits`, so that the memory
+   * at its end, which may never have been touched, stays untouched until something was freed.
+   */
+  ownAllocBits(s: SpanPtr): Ptr {
     const mem = this.mem;
-    mem[s + ALLOC_BITS] = s + OWN_ALLOC_BITS;
-    mem[s + FREED_BITS] = s + OWN_FREED_BITS;
-    mem[s + OWN_ALLOC_BITS] = nelems >= 32 ? 0 : -1 << nelems;
-    mem[s + OWN_ALLOC_BITS + 1] = nelems <= 32 ? -1 : -1 << (nelems - 32);
-    mem[s + OWN_FREED_BITS] = 0;
-    mem[s + OWN_FREED_BITS + 1] = 0;
-  }
-
-  private initInlineBits(s: SpanPtr, bits: number, nbytes: number, nelems: number, needzero: number): void {
-    const mem = this.mem;
-    const half = nbytes >>> 3;
-    mem[s + ALLOC_BITS] = bits;
-    mem[s + FREED_BITS] = bits + half;
-    if (needzero !== 0) {
-      const heapBits = heapBitsBytes(mem[s + ELEM_SIZE]!, mem[s + NPAGES]!, (mem[s + SPAN_CLASS]! & 1) === 1) >>> 2;
-      mem.fill(0, bits - heapBits, bits + 2 * half);
-    }
-    const last = nelems >>> 5;
-    if ((nelems & 31) !== 0) mem[bits + last] = -1 << (nelems & 31);
-    for (let w = (nelems + 31) >>> 5; w < half; w++) mem[bits + w] = -1;
+    const freedBits = mem[s + FREED_BITS]!;
+    if (freedBits === s + OWN_FREED_BITS) return (s + OWN_ALLOC_BITS) as Ptr;
+    return (freedBits - (inlineBitsBytes(mem[s + ELEM_SIZE]!) >>> 3)) as Ptr;
   }
 
   /** Marks the record dead: from here on no address resolves to it. The caller holds the span alone. */
@@ -209,7 +221,7 @@ export class Spans {
   heapBits(s: SpanPtr): Ptr {
     const mem = this.mem;
     const nbytes = heapBitsBytes(mem[s + ELEM_SIZE]!, mem[s + NPAGES]!, (mem[s + SPAN_CLASS]! & 1) === 1);
-    return (nbytes === 0 ? 0 : mem[s + ALLOC_BITS]! - (nbytes >>> 2)) as Ptr;
+    return (nbytes === 0 ? 0 : this.ownAllocBits(s) - (nbytes >>> 2)) as Ptr;
   }
 
   state(s: SpanPtr): number {

@@ -121,7 +121,7 @@ class Walk {
     const allocBits = mem[s + SPAN.allocBits]!;
     const freedBits = mem[s + SPAN.freedBits]!;
     const tail = (nwords << 5) - nelems;
-    if (tail > 0) this.expect("allocBits beyond the last slot are set", where, -1 << (32 - tail), mem[allocBits + nwords - 1]! & (-1 << (32 - tail)));
+    if (tail > 0) this.expect("allocBits beyond the last slot are clear", where, 0, mem[allocBits + nwords - 1]! & (-1 << (32 - tail)));
     let dead = 0;
     for (let slot = 0; slot < nelems; slot++) {
       if (!freed.isFreed(s, slot)) continue;
@@ -133,8 +133,9 @@ class Walk {
     const cache = mem[s + SPAN.allocCache]!;
     const freeIndex = mem[s + SPAN.freeIndex]!;
     if (freeIndex < nelems && (freeIndex & 31) !== 0) {
-      const window = ~mem[allocBits + (freeIndex >>> 5)]! >>> (freeIndex & 31);
-      this.expect("allocCache is the complement of allocBits from freeIndex on", where, window, cache);
+      const left = nelems - (freeIndex & ~31);
+      const window = (~mem[allocBits + (freeIndex >>> 5)]! & (left >= 32 ? -1 : (1 << left) - 1)) >>> (freeIndex & 31);
+      this.expect("allocCache is the complement of allocBits from freeIndex on", where, window >>> 0, cache >>> 0);
     }
     const live = spans.countHandedOut(s) - dead;
     this.live[spans.spanClass(s) >> 1]! += live;
@@ -228,6 +229,8 @@ class Walk {
       const tiny = mem[c + MCache.offset.tiny]! >>> 0;
       if (tiny !== 0) this.expect("a tiny block is in a span of its class", `P ${id}`, TINY_SPAN_CLASS, mem[this.layers.pages.spanOf(tiny) + SPAN.spanClass]!);
     }
+    const { noBits } = this.layers.spans;
+    for (let i = 0; i < 32; i++) this.expect("the bits of fresh spans are never written", `word ${i}`, 0, mem[noBits + i]!);
     for (let i = 0; i < MSpan.words; i++) this.expect("the empty span is never written", `word ${i}`, 0, mem[cache.emptySpan + i]!);
   }
 
