@@ -64,7 +64,7 @@ describe("free and merge", () => {
       fc.record({ kind: fc.constant("merge"), n: fc.constant(0) }),
     );
     fc.assert(
-      fc.property(fc.constantFrom(2, 3, 5, 12, 13, 18, 19, 20, 41, 70, 100, 135), fc.array(step, { maxLength: 60 }), (spc, steps) => {
+      fc.property(fc.constantFrom(2, 3, 5, 12, 13, 18, 19, 20, 41, 70, 100, 135), fc.array(step, { maxLength: 60, size: "max" }), (spc, steps) => {
         const t = testSpans();
         const s = t.make(spc);
         const model = new Model(t.spans.nelems(s));
