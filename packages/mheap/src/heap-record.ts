@@ -1,25 +1,11 @@
 /**
- * The words of the page heap in the region: its own record, and the part of a P's record that holds span records and freed spans.
+ * The page heap's own record in the region.
  *
  *      mheap   line 0      the lock, alone: waiting threads disturb nobody
  *              line 1, 2   what the lock guards
  *              line 3      figures that every P writes without the lock
  */
 import { FixAllocRecord, FrontierRecord, PersistentAllocRecord, record, type RecordLayout } from "@mallocgc/sysmem";
-
-/** Span records that a P keeps at hand, at most. */
-export const SPAN_CACHE_SIZE = 128;
-/** Freed spans that a P keeps before it gives their pages back, at most; it gives them back earlier if they have 64 pages in all. */
-export const FREED_SPANS_SIZE = 16;
-
-/** Layout of what a P holds of spans; it is part of the P's record. All zero is nothing. */
-export const SpanCacheRec: RecordLayout<"len" | "spans" | "freedLen" | "freedPages" | "freed"> = record("spanCache", 3 + SPAN_CACHE_SIZE + FREED_SPANS_SIZE, {
-  len: { access: "owner", doc: "free span records in `spans`" },
-  spans: { access: "owner", words: SPAN_CACHE_SIZE, doc: "free span records, the last one is handed out first" },
-  freedLen: { access: "owner", doc: "spans in `freed`" },
-  freedPages: { access: "owner", doc: "pages of all of them" },
-  freed: { access: "owner", words: FREED_SPANS_SIZE, doc: "dead spans whose pages are still allocated in the bitmaps" },
-});
 
 /** Layout of the page heap's own record. */
 export const MHeap: RecordLayout<

@@ -98,6 +98,29 @@ for (const config of CONFIGS) {
       expect(freeLines()).toBe(0);
     });
 
+    test("when the heap lock is not to be had, a free either happened or did not, and nothing is lost", () => {
+      const region = createRegion(config.maxBytes, true);
+      const heap = openTestHeap(region, config, 0, 20);
+      heap.init();
+      const spans = Array.from({ length: 20 }, () => heap.alloc(1, NOSCAN_LARGE));
+      Atomics.store(heap.mem, heap.lockWord, 99);
+      const answers = spans.map((s) => {
+        try {
+          heap.free(s);
+          return "freed";
+        } catch (error) {
+          return `${(error as SysmemError).code}, ${heap.spans.state(s) === SPAN_IN_USE ? "in use" : "freed"}`;
+        }
+      });
+      expect(answers).toEqual([...Array<string>(15).fill("freed"), "ERR_LOCK_TIMEOUT, freed", ...Array<string>(4).fill("ERR_LOCK_TIMEOUT, in use")]);
+      Atomics.store(heap.mem, heap.lockWord, 0);
+      expect(broken(heap)).toEqual([]);
+      for (const s of spans.slice(16)) heap.free(s);
+      heap.flush();
+      expect(heap.figures().inUse).toBe(0);
+      expect(broken(heap)).toEqual([]);
+    });
+
     test("freeing a span twice, or a word that is no span in use, is an error that changes nothing", () => {
       const heap = newTestHeap(config);
       const s = heap.alloc(3, NOSCAN_LARGE);

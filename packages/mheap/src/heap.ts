@@ -23,8 +23,7 @@
  *      HeapSys = HeapIdle + HeapInuse;   HeapIdle = free + HeapReleased      hold because the right sides are computed so
  *
  * Fresh memory reads as zero, and so does what the operating system has taken back; anything else has to be zeroed before
- * use. A span needs zeroing if it begins below the chunk's *zeroed mark* (how far pages of the chunk were ever handed out; it only
- * rises), unless all its pages were scavenged.
+ * use. A span needs zeroing if any of its pages is below its chunk's zeroed mark (zeroed-marks.ts), unless all were scavenged.
  *
  * One object per thread over state that is all in the region; `pageCache` and `spanCache` are parts of the P's record, and
  * only that P's thread uses this object. The heap lock is `lockWord`, of rank RANK_HEAP; whoever else uses `persistent` or
@@ -48,18 +47,19 @@ import {
   type TableSpec,
 } from "@mallocgc/sysmem";
 import { MheapError } from "./errors.ts";
-import { FREED_SPANS_SIZE, MHeap, SPAN_CACHE_SIZE, SpanCacheRec } from "./heap-record.ts";
+import { MHeap } from "./heap-record.ts";
 import { PageAlloc, type ChunkPages } from "./page-alloc.ts";
 import { PAGE_CACHE_PAGES, PageCache } from "./page-cache.ts";
 import { PageMap } from "./page-map.ts";
 import { PageSummaries } from "./page-summary.ts";
+import { SpanCache } from "./span-cache.ts";
 import { verifyPages, type BrokenPages, type ProcessorCaches } from "./verify-pages.ts";
+import { ZeroedMarks } from "./zeroed-marks.ts";
 
 const {
   lock: LOCK, searchAddr: SEARCH_ADDR, pagesMapped: PAGES_MAPPED, scavenging: SCAVENGING, frontier: FRONTIER,
   persistent: PERSISTENT, spanRecords: SPAN_RECORDS, tinyBlocks: TINY_BLOCKS, pagesInUse: PAGES_IN_USE, pagesReleased: PAGES_RELEASED,
 } = MHeap.offset;
-const { len: LEN, spans: SPANS, freedLen: FREED_LEN, freedPages: FREED_PAGES, freed: FREED } = SpanCacheRec.offset;
 const { startAddr: START_ADDR, npages: NPAGES, state: STATE, tinyBits: TINY_BITS } = MSpan.offset;
 const IN_USE = SPAN_IN_USE;
 const RANK = RANK_HEAP;
@@ -68,11 +68,6 @@ const NIL = 0;
 
 /** Requests of so many pages and more are not looked for in the page cache: they would seldom fit. */
 const PAGE_CACHE_LIMIT: number = PAGE_CACHE_PAGES / 4;
-const CACHE_SIZE = SPAN_CACHE_SIZE;
-const FREED_SIZE = FREED_SPANS_SIZE;
-/** So many pages in freed spans go back at once: as many as a page cache can hold. */
-const FREED_PAGES_LIMIT = PAGE_CACHE_PAGES;
-const CACHE_REFILL: number = SPAN_CACHE_SIZE / 2;
 /** How long, in all, a request that fails waits for pages that another thread is giving back to the operating system. */
 const SCAVENGE_WAITS = 100;
 const SCAVENGE_WAIT_MS = 10;
@@ -121,16 +116,14 @@ export class Heap {
   readonly lockWord: Ptr;
   /** Word index of the record {@link MHeap}. */
   readonly at: Ptr;
-  /** Word index of the first zeroed mark: one word per chunk, in pages from the chunk's start. */
-  readonly zeroedMarks: Ptr;
+  readonly zeroedMarks: ZeroedMarks;
   /** The first page that is not fixed tables. */
   readonly firstPage: PageIndex;
   private readonly region: Region;
   private readonly mutexes: Mutexes;
   private readonly pageCache: PageCache;
-  private readonly spanCache: Ptr;
+  private readonly spanCache: SpanCache;
   private readonly tinyBits: TinyBits;
-  private readonly logChunkPages: number;
 
   /** @throws MheapError `ERR_HEAP_CONFIG` when `config` is not one for this region. */
   constructor(region: Region, plan: RegionPlan, mutexes: Mutexes, spans: Spans, pageCache: Ptr, spanCache: Ptr, config: HeapConfig) {
@@ -161,14 +154,13 @@ export class Heap {
     this.tinyBlocks = new FixAlloc(region, (at + TINY_BLOCKS) as Ptr, this.persistent, { words: TinyBits.words(SPAN_CLASS_TO_NELEMS[TINY_SPAN_CLASS]!), zero: true });
     this.lockWord = (at + LOCK) as Ptr;
     this.at = at;
-    this.zeroedMarks = plan.at("mheap.zeroedMarks");
+    this.zeroedMarks = new ZeroedMarks(mem, plan.at("mheap.zeroedMarks"), this.pages.logChunkPages);
     this.firstPage = Math.ceil(plan.end / PAGE_SIZE) as PageIndex;
     this.region = region;
     this.mutexes = mutexes;
     this.pageCache = new PageCache(mem, pageCache);
-    this.spanCache = spanCache;
+    this.spanCache = new SpanCache(mem, spanCache);
     this.tinyBits = new TinyBits(region);
-    this.logChunkPages = this.pages.logChunkPages;
   }
 
   /**
@@ -201,15 +193,11 @@ export class Heap {
    */
   alloc(npages: number, spanClass: number): SpanPtr {
     if (npages < PAGE_CACHE_LIMIT && npages >= 1) {
-      const mem = this.mem;
-      const len = mem[this.spanCache + LEN]!;
-      if (len !== 0) {
-        const cache = this.pageCache;
-        const page = cache.alloc(npages);
-        if (page !== 0) {
-          mem[this.spanCache + LEN] = len - 1;
-          return this.initSpan(mem[this.spanCache + SPANS + len - 1] as SpanPtr, page, npages, cache.scav, spanClass);
-        }
+      const spanCache = this.spanCache;
+      const pageCache = this.pageCache;
+      if (!spanCache.empty) {
+        const page = pageCache.alloc(npages);
+        if (page !== 0) return this.initSpan(spanCache.take(), page, npages, pageCache.scav, spanClass);
       }
     }
     return this.allocSlow(npages, spanClass);
@@ -218,24 +206,21 @@ export class Heap {
   /**
    * Takes a span back. Nothing in it is used any more, and the caller is its holder.
    *
-   * @throws MheapError `ERR_SPAN_NOT_IN_USE` when the record is not that of a span in use; nothing is changed.
+   * @throws MheapError `ERR_SPAN_NOT_IN_USE` when the record is not that of a span in use; nothing is changed. SysmemError
+   * `ERR_LOCK_TIMEOUT` when the heap lock is not to be had; the span is freed if it is dead then, and in use otherwise.
    */
   free(s: SpanPtr): void {
     const mem = this.mem;
     if (mem[s + STATE] !== IN_USE) this.failState(s);
+    // Only after a lock that was not to be had: the last free kept its span, and could not give back.
+    if (this.spanCache.freedFull) this.drainFreedSlow();
     const page = (mem[s + START_ADDR]! >>> PAGE_BITS) as PageIndex;
     const npages = mem[s + NPAGES]!;
     this.pageMap.clear(page, npages);
     this.spans.retire(s);
     // Pairs with the loads in figures. The page is idle from here on, and nobody's but this P's until drainFreedLocked.
     Atomics.sub(mem, this.at + PAGES_IN_USE, npages);
-    const cache = this.spanCache;
-    const len = mem[cache + FREED_LEN]!;
-    const waiting = mem[cache + FREED_PAGES]! + npages;
-    mem[cache + FREED + len] = s;
-    mem[cache + FREED_LEN] = len + 1;
-    mem[cache + FREED_PAGES] = waiting;
-    if (len + 1 === FREED_SIZE || waiting >= FREED_PAGES_LIMIT) this.drainFreedSlow();
+    if (this.spanCache.keepFreed(s, npages)) this.drainFreedSlow();
   }
 
   /** The span in use that `addr` lies in, or 0; for any number. */
@@ -250,16 +235,10 @@ export class Heap {
 
   /** Gives this P's free pages and free span records back to all: it detaches, or the heap is short of them. */
   flush(): void {
-    const mem = this.mem;
-    const cache = this.spanCache;
     this.mutexes.lock(this.lockWord, RANK);
     this.drainFreedLocked();
     this.pages.flushCache(this.pageCache.at);
-    while (mem[cache + LEN]! !== 0) {
-      const len = mem[cache + LEN]! - 1;
-      mem[cache + LEN] = len;
-      this.spanRecords.free(mem[cache + SPANS + len] as Ptr);
-    }
+    this.spanCache.flushLocked(this.spanRecords);
     this.mutexes.unlock(this.lockWord, RANK);
   }
 
@@ -369,22 +348,12 @@ export class Heap {
   private drainFreedLocked(): void {
     const mem = this.mem;
     const cache = this.spanCache;
-    while (mem[cache + FREED_LEN]! !== 0) {
-      const freedLen = mem[cache + FREED_LEN]! - 1;
-      const s = mem[cache + FREED + freedLen] as SpanPtr;
-      mem[cache + FREED_LEN] = freedLen;
+    for (let s = cache.takeFreed(); s !== 0; s = cache.takeFreed()) {
       this.pages.free((mem[s + START_ADDR]! >>> PAGE_BITS) as PageIndex, mem[s + NPAGES]!);
       const tinyBlock = mem[s + TINY_BITS]!;
       if (tinyBlock !== 0) this.tinyBlocks.free(tinyBlock as Ptr);
-      const len = mem[cache + LEN]!;
-      if (len < CACHE_SIZE) {
-        mem[cache + SPANS + len] = s;
-        mem[cache + LEN] = len + 1;
-      } else {
-        this.spanRecords.free(s);
-      }
+      cache.giveLocked(s, this.spanRecords);
     }
-    mem[cache + FREED_PAGES] = 0;
   }
 
   private allocSlow(npages: number, spanClass: number): SpanPtr {
@@ -395,11 +364,11 @@ export class Heap {
     for (let waits = 0; ; waits++) {
       mutexes.lock(this.lockWord, RANK);
       this.drainFreedLocked();
-      const s = this.takeSpanRecordLocked();
+      const s = this.spanCache.takeLocked(this.spanRecords);
       const page = s === 0 ? 0 : this.takePagesLocked(npages);
       const scav = this.pages.scav;
       const scavenging = this.mem[this.at + SCAVENGING]!;
-      if (s !== 0 && page === 0) this.pushSpanRecord(s);
+      if (s !== 0 && page === 0) this.spanCache.giveLocked(s, this.spanRecords);
       mutexes.unlock(this.lockWord, RANK);
       if (page !== 0) return this.initSpan(s, page as PageIndex, npages, scav, spanClass);
       // Pages that are with the operating system right now come back as free ones: wait for them before saying no.
@@ -460,69 +429,17 @@ export class Heap {
     this.pages.grow(page, npages);
   }
 
-  /** A free span record, this P's from now on, or 0. Refills the P's cache. Caller holds the heap lock. */
-  private takeSpanRecordLocked(): SpanPtr {
-    const mem = this.mem;
-    const cache = this.spanCache;
-    let len = mem[cache + LEN]!;
-    if (len === 0) {
-      while (len < CACHE_REFILL) {
-        const s = this.spanRecords.alloc();
-        if (s === 0) break;
-        // A new record is zeroed and a used one was retired: either way its state is "dead".
-        mem[cache + SPANS + len] = s;
-        len++;
-      }
-      if (len === 0) return NIL as SpanPtr;
-    }
-    mem[cache + LEN] = len - 1;
-    return mem[cache + SPANS + len - 1] as SpanPtr;
-  }
-
-  /** Puts a record just taken back. */
-  private pushSpanRecord(s: SpanPtr): void {
-    const mem = this.mem;
-    const len = mem[this.spanCache + LEN]!;
-    mem[this.spanCache + SPANS + len] = s;
-    mem[this.spanCache + LEN] = len + 1;
-  }
-
   /** Makes a span of pages that only this thread holds, and publishes it. */
   private initSpan(s: SpanPtr, page: PageIndex, npages: number, scav: number, spanClass: number): SpanPtr {
     const mem = this.mem;
     // The mark has to rise even where the pages are known to be zero.
-    const used = this.raiseZeroedMarks(page, npages);
+    const used = this.zeroedMarks.raise(page, npages);
     this.spans.init(s, ((page << PAGE_BITS) >>> 0) as Addr, npages, spanClass, used && scav !== npages ? 1 : 0);
     this.pageMap.set(page, npages, s);
     // Pairs with the loads in figures, which rely on this order. The second one also publishes the page map's entries.
     if (scav !== 0) Atomics.sub(mem, this.at + PAGES_RELEASED, scav);
     Atomics.add(mem, this.at + PAGES_IN_USE, npages);
     return s;
-  }
-
-  /** Raises the zeroed marks to cover these pages; says whether any of them may have been handed out before. */
-  private raiseZeroedMarks(page: number, npages: number): boolean {
-    const mem = this.mem;
-    const log = this.logChunkPages;
-    const size = 1 << log;
-    let used = false;
-    for (let at = page, left = npages; left > 0; ) {
-      const pi = at & (size - 1);
-      const end = pi + left < size ? pi + left : size;
-      const word = this.zeroedMarks + (at >>> log);
-      // A plain read: marks only rise, so one that is high enough is high enough.
-      let mark = mem[word]!;
-      while (mark < end) {
-        // Pairs with other Ps' raises: of pages side by side, the higher may be handed out first.
-        const seen = Atomics.compareExchange(mem, word, mark, end);
-        if (seen === mark) break;
-        mark = seen;
-      }
-      if (mark > pi) used = true;
-      left -= end - pi;
-      at += end - pi;
-    }
-    return used;
   }
 
   private failState(s: SpanPtr): never {

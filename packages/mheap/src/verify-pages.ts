@@ -26,9 +26,10 @@
 import { MSpan, SPAN_DEAD, SPAN_IN_USE, type SpanPtr } from "@mallocgc/mspan";
 import { PAGE_SHIFT, type Ptr } from "@mallocgc/sysmem";
 import type { Heap } from "./heap.ts";
-import { FREED_SPANS_SIZE, MHeap, SPAN_CACHE_SIZE, SpanCacheRec } from "./heap-record.ts";
+import { MHeap } from "./heap-record.ts";
 import { NO_FREE_PAGE } from "./page-alloc.ts";
 import { PAGE_CACHE_PAGES, PageCacheRec } from "./page-cache.ts";
+import { FREED_SPANS_SIZE, SPAN_CACHE_SIZE, SpanCacheRec } from "./span-cache.ts";
 
 /** The names of what {@link verifyPages} checks. */
 export type PageInvariant =
@@ -123,7 +124,7 @@ class PageVerifier {
   private zeroedMark(page: number): void {
     const { pages, zeroedMarks } = this.heap;
     const ci = Math.floor(page / pages.chunkPages);
-    const mark = this.mem[zeroedMarks + ci]!;
+    const mark = this.mem[zeroedMarks.at + ci]!;
     if (mark <= page % pages.chunkPages || mark > pages.chunkPages) this.report("zeroedMark", `chunk ${ci}`, `${(page % pages.chunkPages) + 1} to ${pages.chunkPages}`, mark);
   }
 

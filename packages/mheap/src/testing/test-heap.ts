@@ -6,7 +6,7 @@ import { Heap, PageCacheRec, SpanCacheRec, type HeapConfig, type ProcessorCaches
 /** Words of a test P: its page cache and its span cache, on cache lines of their own. */
 const P_WORDS = Math.ceil((PageCacheRec.words + SpanCacheRec.words) / 16) * 16;
 
-export const TEST_PROCESSORS = 8;
+const TEST_PROCESSORS = 8;
 
 function plan(config: HeapConfig): RegionPlan {
   return planRegion(
@@ -31,10 +31,10 @@ export function allCaches(config: HeapConfig): ProcessorCaches[] {
 }
 
 /** P `id`'s way into the heap in `region`. */
-export function openTestHeap(region: Region, config: HeapConfig, id: number): Heap {
+export function openTestHeap(region: Region, config: HeapConfig, id: number, timeoutMs = 30_000): Heap {
   const layout = plan(config);
   const { pageCache, spanCache } = cachesOf(config, id);
-  return new Heap(region, layout, new Mutexes(region, id + 1), new Spans(region, layout.at("mspan")), pageCache, spanCache, config);
+  return new Heap(region, layout, new Mutexes(region, id + 1, { timeoutMs }), new Spans(region, layout.at("mspan")), pageCache, spanCache, config);
 }
 
 /** A fresh heap, and P 0's way into it. */
