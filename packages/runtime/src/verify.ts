@@ -1,24 +1,30 @@
 /**
  * The verifier: walks everything and reports each broken invariant by name.
  *
+ *     header        what the heap was made with; nothing was written to the zero address
  *     page heap     bitmaps against summaries, page map and figures (mheap's own verifier)
  *     every span    record against shape, bits against counts, state against holder and set
  *     every central its lists against lengths, links and what the spans say of themselves
- *     every P       cached spans are its own, of the right class, in state held
- *     tiny blocks   masks against slots
+ *     every P       cached spans are its own, of the right class, in state held; one that no thread is holds nothing
+ *     tiny blocks   masks against slots, and against the block that a P still fills
  *     counters      what was allocated less what was freed is what lives, per size class
  *
- * It reads without locks and is exact only while no other thread is at work. It changes nothing.
+ * It is exact only while no other thread is at work: of the locks it takes only the heap's. It changes nothing. Whatever words it finds, it
+ * ends: the bits of a record are read only if its shape is right, a list is followed no further than its records are span records, and after some
+ * hundred reports it says no more.
  */
 import { CLASS_TO_PAGES, CLASS_TO_SIZE, NUM_SIZE_CLASSES, NUM_SPAN_CLASSES, TINY_SPAN_CLASS } from "@mallocgc/sizeclass";
 import { MCache } from "@mallocgc/mcache";
-import { MCentral, NUM_SETS } from "@mallocgc/mcentral";
+import { MCentral, NUM_SETS, reuseThreshold } from "@mallocgc/mcentral";
+import { PageCacheRec } from "@mallocgc/mheap";
 import {
-  FREED_FULL, FREED_HELD, FREED_LISTED, MSpan, SPAN_CLASS_TO_NELEMS, SPAN_IN_USE, freedCount, freedState, type SpanPtr,
+  FREED_FULL, FREED_HELD, FREED_LISTED, MSpan, SPAN_CLASS_TO_NELEMS, SPAN_IN_USE, freedCount, freedMerges, freedState, inlineBitsBytes, type SpanPtr,
 } from "@mallocgc/mspan";
-import { PAGE_SIZE } from "@mallocgc/sysmem";
-import type { Layers } from "./layers.ts";
+import { PAGE_SIZE, WASM_PAGE_SIZE } from "@mallocgc/sysmem";
 import { allSpans } from "./all-spans.ts";
+import { HEADER_PTR, HEAP_CLOSED, HEAP_OPEN, HeapHeader, LAYOUT_VERSION, MAGIC } from "./header.ts";
+import { heapFingerprint, type Layers } from "./layers.ts";
+import { P_FREE, P_RUNNING } from "./processor.ts";
 import { totals } from "./totals.ts";
 
 /** An invariant that does not hold. */
@@ -45,12 +51,19 @@ export interface VerifyReport {
 }
 
 const SPAN = MSpan.offset;
+const CACHE = MCache.offset;
+const HEADER = HeapHeader.offset;
 const SETS = NUM_SETS;
+/** More reports than this would only repeat what the first ones say. */
+const MAX_REPORTS = 500;
+/** A lock that has one and the same holder for so long is not just being used. */
+const LOCK_PATIENCE_MS = 100;
 
 /** Walks the heap that `layers` belong to. */
 export function verifyHeap(layers: Layers): VerifyReport {
   const start = performance.now();
   const walk = new Walk(layers);
+  walk.header();
   walk.pages();
   walk.spans();
   walk.centrals();
@@ -63,23 +76,56 @@ class Walk {
   readonly broken: BrokenInvariant[] = [];
   spanCount = 0;
   objects = 0;
+  private largeBytes = 0;
   private readonly live: number[] = new Array<number>(NUM_SIZE_CLASSES).fill(0);
   private readonly layers: Layers;
   private readonly mem: Int32Array;
+  /** The tiny blocks that Ps still fill. */
+  private readonly currentTiny: ReadonlySet<number>;
 
   constructor(layers: Layers) {
+    const { processors } = layers;
     this.layers = layers;
     this.mem = layers.region.i32;
+    this.currentTiny = new Set(Array.from({ length: processors.length }, (_, id) => this.mem[processors.mcacheOf(id) + CACHE.tiny]! >>> 0));
   }
 
   private expect(invariant: string, where: string, expected: number | string, got: number | string): void {
-    if (expected !== got) this.broken.push({ invariant, where, expected, got });
+    if (expected !== got && this.broken.length < MAX_REPORTS) this.broken.push({ invariant, where, expected, got });
+  }
+
+  header(): void {
+    const { mem } = this;
+    const { config, plan } = this.layers;
+    const word = (field: keyof typeof HEADER, value: number): void =>
+      this.expect("the header says what the heap was made with", field, value, mem[HEADER_PTR + HEADER[field]]!);
+    word("magic", MAGIC);
+    word("version", LAYOUT_VERSION);
+    word("fingerprint", heapFingerprint(plan));
+    word("wasmPages", config.maxBytes / WASM_PAGE_SIZE);
+    word("maxThreads", config.maxThreads);
+    word("chunkPages", config.chunkPages);
+    const state = mem[HEADER_PTR + HEADER.state]!;
+    if (state !== HEAP_OPEN && state !== HEAP_CLOSED) this.expect("a heap is open or closed", "header", "1 or 2", state);
+    for (let i = 0; i < 2; i++) this.expect("nothing is written to the zero address", `word ${i}`, 0, mem[HEADER_PTR + HEADER.zero + i]!);
+  }
+
+  /** Whether the lock is free or changes hands: another thread may just be using it. If not, its holder has died, and to take it would be to wait in vain. */
+  private lockIsFree(where: string, word: number): boolean {
+    const holder = Atomics.load(this.mem, word);
+    const end = performance.now() + LOCK_PATIENCE_MS;
+    let now = holder;
+    while (now !== 0 && now === holder && performance.now() < end) now = Atomics.load(this.mem, word);
+    if (now === 0 || now !== holder) return true;
+    this.expect("a lock is free", where, 0, holder);
+    return false;
   }
 
   pages(): void {
     const { pages, processors } = this.layers;
+    if (!this.lockIsFree("heap lock", pages.lockWord)) return;
     const caches = Array.from({ length: processors.length }, (_, id) => ({ pageCache: processors.pageCacheOf(id), spanCache: processors.spanCacheOf(id) }));
-    for (const b of pages.verifyPages(caches)) this.broken.push(b);
+    for (const { invariant, where, expected, got } of pages.verifyPages(caches)) this.expect(invariant, where, expected, got);
   }
 
   spans(): void {
@@ -101,15 +147,22 @@ class Walk {
       return;
     }
     const nbytes = spans.npages(s) * PAGE_SIZE;
+    const reports = this.broken.length;
     this.expect("slot size follows from the span class", where, sizeClass === 0 ? nbytes : CLASS_TO_SIZE[sizeClass]!, spans.elemSize(s));
     this.expect("pages follow from the span class", where, sizeClass === 0 ? spans.npages(s) : CLASS_TO_PAGES[sizeClass]!, spans.npages(s));
     this.expect("slots follow from the span class", where, SPAN_CLASS_TO_NELEMS[spanClass]!, spans.nelems(s));
     this.expect("the limit is where the last slot ends", where, spans.base(s) + spans.elemSize(s) * spans.nelems(s), spans.limit(s));
     const freeIndex = mem[s + SPAN.freeIndex]!;
     if (freeIndex < 0 || freeIndex > spans.nelems(s)) this.expect("freeIndex is within the span", where, `0..${spans.nelems(s)}`, freeIndex);
+    const inline = sizeClass === 0 ? 0 : inlineBitsBytes(CLASS_TO_SIZE[sizeClass]!);
+    this.expect("freed bits are where the span class says", where, inline === 0 ? s + SPAN.ownFreedBits : (spans.base(s) + nbytes - inline / 2) / 4, mem[s + SPAN.freedBits]!);
+    const allocBits = mem[s + SPAN.allocBits]!;
+    if (allocBits !== spans.noBits) this.expect("allocBits are the span's own, or those that all fresh spans share", where, spans.ownAllocBits(s), allocBits);
+    // The bits cannot be read by a record of the wrong shape.
+    if (this.broken.length > reports) return;
     this.bits(s, where);
     this.place(s, where, sizeClass);
-    if (spanClass === TINY_SPAN_CLASS && mem[s + SPAN.tinyBits] !== 0) this.tiny(s, where);
+    this.tiny(s, where, spanClass);
   }
 
   /** Bits against each other and against the counts; adds to the live objects. */
@@ -130,16 +183,18 @@ class Walk {
     }
     if (tail > 0) this.expect("freed bits beyond the last slot are clear", where, 0, mem[freedBits + nwords - 1]! & (-1 << (32 - tail)));
     this.expect("freed counts the freed bits", where, dead, freedCount(mem[s + SPAN.freed]!));
-    const cache = mem[s + SPAN.allocCache]!;
     const freeIndex = mem[s + SPAN.freeIndex]!;
-    if (freeIndex < nelems && (freeIndex & 31) !== 0) {
-      const left = nelems - (freeIndex & ~31);
-      const window = (~mem[allocBits + (freeIndex >>> 5)]! & (left >= 32 ? -1 : (1 << left) - 1)) >>> (freeIndex & 31);
-      this.expect("allocCache is the complement of allocBits from freeIndex on", where, window >>> 0, cache >>> 0);
-    }
+    const left = nelems - (freeIndex & ~31);
+    // At the end of a window the cache is spent, until the next one is looked for.
+    const spent = left === 0 || (freeIndex > 0 && (freeIndex & 31) === 0);
+    const window = spent ? 0 : (~mem[allocBits + (freeIndex >>> 5)]! & (left >= 32 ? -1 : (1 << left) - 1)) >>> (freeIndex & 31);
+    this.expect("allocCache is the complement of allocBits from freeIndex on", where, window >>> 0, mem[s + SPAN.allocCache]! >>> 0);
+    const needzero = mem[s + SPAN.needzero]!;
+    if (needzero !== 0) this.expect("needzero is 0 or 1", where, 1, needzero);
     const live = spans.countHandedOut(s) - dead;
     this.live[spans.spanClass(s) >> 1]! += live;
     this.objects += live;
+    if (spans.spanClass(s) < 2) this.largeBytes += live * spans.elemSize(s);
   }
 
   /** A span is held by one P, on one set, or a large object on its own. */
@@ -149,6 +204,10 @@ class Walk {
     const state = freedState(word);
     const holder = mem[s + SPAN.holder]!;
     const onSet = mem[s + SPAN.onSet]!;
+    this.expect("no merge is at work", where, 0, freedMerges(word) & 1);
+    const sweepgen = mem[this.layers.spans.heapSweepgen]! + (state === FREED_HELD && sizeClass !== 0 ? 3 : 0);
+    this.expect("sweepgen says whether a span is cached", where, sweepgen, mem[s + SPAN.sweepgen]!);
+    if (onSet === 0) this.expect("a span on no set has no links", where, "0, 0", `${mem[s + SPAN.next]!}, ${mem[s + SPAN.prev]!}`);
     if (sizeClass === 0) {
       this.expect("a large object is held by nobody", where, 0, holder);
       this.expect("a large object is on no set", where, 0, onSet);
@@ -157,10 +216,13 @@ class Walk {
     }
     if (state === FREED_HELD) {
       this.expect("a held span is on no set", where, 0, onSet);
+      const handedOut = this.layers.spans.countHandedOut(s);
+      if (handedOut < mem[s + SPAN.heldSince]!) this.expect("a held span has handed out no less than when it was taken", where, mem[s + SPAN.heldSince]!, handedOut);
       const cached = holder > 0 && holder <= this.layers.processors.length && mem[this.layers.processors.mcacheOf(holder - 1) + mem[s + SPAN.spanClass]!] === s;
       this.expect("a held span is in its holder's cache", where, "cached", cached ? "cached" : `holder ${holder}`);
       return;
     }
+    if (state !== FREED_FULL && state !== FREED_LISTED) this.expect("a span is held, full or listed", where, "1..3", word);
     this.expect("a span on a set is held by nobody", where, 0, holder);
     const set = (onSet - 1) % SETS;
     this.expect("a span is on the set its state says", where, state === FREED_FULL ? "full" : "partial", onSet === 0 ? "none" : set >= 2 ? "full" : "partial");
@@ -170,7 +232,14 @@ class Walk {
     if (state === FREED_LISTED && freedCount(word) === handedOut) this.expect("an empty span goes back to the heap", where, "freed", "on a set");
   }
 
-  private tiny(s: SpanPtr, where: string): void {
+  private tiny(s: SpanPtr, where: string, spanClass: number): void {
+    const block = this.mem[s + SPAN.tinyBits]!;
+    if (block === 0) return;
+    this.expect("only a span of tiny blocks has their masks", where, TINY_SPAN_CLASS, spanClass);
+    if (!this.isRecord(block)) {
+      this.expect("masks of tiny blocks are a record", where, "a word of the persistent end", block);
+      return;
+    }
     const { u16 } = this.layers.region;
     const { spans, freed, tinyBits } = this.layers;
     for (let slot = 0; slot < spans.nelems(s); slot++) {
@@ -183,8 +252,15 @@ class Walk {
       } else {
         if (dead === 0xffff) this.expect("a dead tiny block is freed", `${where}, slot ${slot}`, "freed", "live");
         if ((starts & 1) === 0) this.expect("a tiny block's first object starts at 0", `${where}, slot ${slot}`, 1, starts & 1);
+        const open = this.currentTiny.has(spans.slotAddr(s, slot));
+        this.expect("where no tiny object starts counts as freed, once nobody fills the block", `${where}, slot ${slot}`, open ? 0 : 0xffff & ~starts, dead & ~starts);
       }
     }
+  }
+
+  /** Whether a word can be a record of the persistent end: only there are span records, and masks of tiny blocks. */
+  private isRecord(ptr: number): boolean {
+    return ptr >= this.layers.pages.frontier.persistentStart * (PAGE_SIZE / 4) && ptr + MSpan.words <= this.mem.length;
   }
 
   centrals(): void {
@@ -193,7 +269,9 @@ class Walk {
     for (let spc = 0; spc < NUM_SPAN_CLASSES; spc++) {
       const c = central.recordOf(spc);
       const where = `central ${spc}`;
-      this.expect("a central's lock is free", where, 0, mem[c + MCentral.offset.lock]!);
+      this.lockIsFree(`${where}, lock`, c + MCentral.offset.lock);
+      const threshold = mem[c + MCentral.offset.threshold]!;
+      if (threshold !== 1) this.expect("a central's threshold is an eighth of the slots, or 1", where, reuseThreshold(SPAN_CLASS_TO_NELEMS[spc]!), threshold);
       for (let set = 0; set < SETS; set++) {
         const length = mem[c + MCentral.offset.lengths + set]!;
         let prev = 0;
@@ -201,6 +279,10 @@ class Walk {
         let s = mem[c + MCentral.offset.heads + set]!;
         // One more step than the length shows a list that is too long, or runs in a circle.
         for (; s !== 0 && n <= length; n++) {
+          if (!this.isRecord(s)) {
+            this.expect("a set consists of span records", `${where}, set ${set}`, "a span record", s);
+            break;
+          }
           this.expect("links of a set point both ways", `${where}, set ${set}, span ${s}`, prev, mem[s + SPAN.prev]!);
           this.expect("a span knows the set it is on", `${where}, set ${set}, span ${s}`, spc * SETS + set + 1, mem[s + SPAN.onSet]!);
           prev = s;
@@ -216,22 +298,67 @@ class Walk {
     const { mem } = this;
     const { processors, cache } = this.layers;
     for (let id = 0; id < processors.length; id++) {
-      if (!processors.isRunning(id)) continue;
       const c = processors.mcacheOf(id);
+      const state = mem[processors.recordOf(id)]!;
+      if (state !== P_FREE && state !== P_RUNNING) this.expect("a P is free or running", `P ${id}`, "0 or 1", state);
+      if (state !== P_RUNNING) {
+        this.expect("a P that no thread is holds nothing", `P ${id}`, 0, this.heldBy(id));
+        continue;
+      }
+      this.expect("a cache knows whose it is", `P ${id}`, id + 1, mem[c + CACHE.owner]!);
       for (let spc = 0; spc < NUM_SPAN_CLASSES; spc++) {
-        const s = mem[c + spc]!;
+        const s = mem[c + CACHE.alloc + spc]!;
         if (s === cache.emptySpan) continue;
         const where = `P ${id}, span class ${spc}`;
+        if (!this.isRecord(s)) {
+          this.expect("a cached span is a span record", where, "a span record", s);
+          continue;
+        }
         this.expect("a cached span is of the class it is cached for", where, spc, mem[s + SPAN.spanClass]!);
         this.expect("a cached span is its holder's", where, id + 1, mem[s + SPAN.holder]!);
         this.expect("a cached span is in state held", where, FREED_HELD, freedState(mem[s + SPAN.freed]!));
       }
-      const tiny = mem[c + MCache.offset.tiny]! >>> 0;
-      if (tiny !== 0) this.expect("a tiny block is in a span of its class", `P ${id}`, TINY_SPAN_CLASS, mem[this.layers.pages.spanOf(tiny) + SPAN.spanClass]!);
+      this.tinyOf(id, c);
     }
     const { noBits } = this.layers.spans;
     for (let i = 0; i < 32; i++) this.expect("the bits of fresh spans are never written", `word ${i}`, 0, mem[noBits + i]!);
     for (let i = 0; i < MSpan.words; i++) this.expect("the empty span is never written", `word ${i}`, 0, mem[cache.emptySpan + i]!);
+  }
+
+  /** Words of a P's record that refer to something: spans, the tiny block, pages, span records. */
+  private heldBy(id: number): number {
+    const { mem } = this;
+    const { processors, cache } = this.layers;
+    const c = processors.mcacheOf(id);
+    let n = 0;
+    for (let spc = 0; spc < NUM_SPAN_CLASSES; spc++) {
+      const s = mem[c + CACHE.alloc + spc]!;
+      if (s !== 0 && s !== cache.emptySpan) n++;
+    }
+    const pageCache = processors.pageCacheOf(id) + PageCacheRec.offset.free;
+    for (const word of [c + CACHE.tiny, pageCache, pageCache + 1, processors.spanCacheOf(id)]) if (mem[word] !== 0) n++;
+    return n;
+  }
+
+  /** The tiny block that a P fills. */
+  private tinyOf(id: number, c: number): void {
+    const { mem } = this;
+    const { pages, spans, tinyBits, region } = this.layers;
+    const tiny = mem[c + CACHE.tiny]! >>> 0;
+    const where = `P ${id}`;
+    const used = mem[c + CACHE.tinyOffset]!;
+    if (tiny === 0) {
+      this.expect("without a tiny block nothing of it is used", where, 0, used);
+      return;
+    }
+    const s = pages.spanOf(tiny);
+    this.expect("a tiny block is in a span of its class", where, TINY_SPAN_CLASS, mem[s + SPAN.spanClass]!);
+    if (s === 0 || mem[s + SPAN.spanClass] !== TINY_SPAN_CLASS) return;
+    const slot = spans.slotOf(s, tiny);
+    this.expect("a tiny block is a slot", where, spans.slotAddr(s, slot), tiny);
+    this.expect("the masks of a tiny block are those of its slot", where, tinyBits.masksOf(s, slot), mem[c + CACHE.tinyMasks]!);
+    const last = 31 - Math.clz32(region.u16[tinyBits.masksOf(s, slot)]!);
+    if (used <= last || used > 15) this.expect("a tiny block is used up to behind its last object", where, `${last + 1}..15`, used);
   }
 
   counters(): void {
@@ -240,5 +367,6 @@ class Walk {
       this.expect("objects allocated less those freed are those that live", `size class ${sizeClass}`, this.live[sizeClass]!, t.smallAllocs[sizeClass]! - t.smallFrees[sizeClass]!);
     }
     this.expect("large objects allocated less those freed are those that live", "large", this.live[0]!, t.largeAllocs - t.largeFrees);
+    this.expect("and so are their bytes", "large", this.largeBytes, t.largeAllocBytes - t.largeFreeBytes);
   }
 }
