@@ -10,22 +10,22 @@ import { FixAllocRecord, FrontierRecord, PersistentAllocRecord, record, type Rec
 /** Layout of the page heap's own record. */
 export const MHeap: RecordLayout<
   | "lock" | "lockLine"
-  | "searchAddr" | "pagesMapped" | "scavenging" | "frontier" | "persistent" | "spanRecords" | "tinyBlocks" | "guardedLine"
-  | "pagesInUse" | "pagesReleased" | "figuresLine"
+  | "searchAddr" | "pagesMapped" | "pagesReleased" | "scavenging" | "frontier" | "persistent" | "spanRecords" | "tinyBlocks" | "guardedLine"
+  | "pagesInUse" | "figuresLine"
 > = record("mheap", 64, {
   lock: { access: "atomic", doc: "the heap lock" },
   lockLine: { access: "const", words: 15, doc: "padding: waiting threads disturb nobody" },
 
   searchAddr: { access: "lock:heap", doc: "no page below this one is free" },
   pagesMapped: { access: "lock:heap", doc: "pages that the heap has grown by: HeapSys" },
+  pagesReleased: { access: "lock:heap", doc: "scavenged pages in the bitmaps; with those in page caches: HeapReleased" },
   scavenging: { access: "lock:heap", doc: "idle pages that the operating system is taking back at this moment" },
   frontier: { access: "lock:heap", words: FrontierRecord.words, doc: "the heap's end and persistentalloc's" },
   persistent: { access: "lock:heap", words: PersistentAllocRecord.words, doc: "persistentalloc" },
   spanRecords: { access: "lock:heap", words: FixAllocRecord.words, doc: "the fixalloc of span records" },
   tinyBlocks: { access: "lock:heap", words: FixAllocRecord.words, doc: "the fixalloc of the side blocks of spans that hold tiny objects" },
-  guardedLine: { access: "const", words: 29 - FrontierRecord.words - PersistentAllocRecord.words - 2 * FixAllocRecord.words, doc: "padding" },
+  guardedLine: { access: "const", words: 28 - FrontierRecord.words - PersistentAllocRecord.words - 2 * FixAllocRecord.words, doc: "padding" },
 
   pagesInUse: { access: "atomic", doc: "pages in spans: HeapInuse" },
-  pagesReleased: { access: "atomic", doc: "idle pages that are with the operating system: HeapReleased" },
-  figuresLine: { access: "const", words: 14, doc: "padding" },
+  figuresLine: { access: "const", words: 15, doc: "padding" },
 });

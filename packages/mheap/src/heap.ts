@@ -23,7 +23,8 @@
  *      HeapSys = HeapIdle + HeapInuse;   HeapIdle = free + HeapReleased      hold because the right sides are computed so
  *
  * Fresh memory reads as zero, and so does what the operating system has taken back; anything else has to be zeroed before
- * use. A span needs zeroing if any of its pages is below its chunk's zeroed mark (zeroed-marks.ts), unless all were scavenged.
+ * use. The scavenged bits tell them apart: a span needs zeroing unless all its pages were scavenged. (Go also keeps a zeroed mark per arena,
+ * because on some systems scavenged memory does not read as zero; see docs/decisions.)
  *
  * One object per thread over state that is all in the region; `pageCache` and `spanCache` are parts of the P's record, and
  * only that P's thread uses this object. The heap lock is `lockWord`, of rank RANK_HEAP; whoever else uses `persistent` or
@@ -54,7 +55,6 @@ import { PageMap } from "./page-map.ts";
 import { PageSummaries } from "./page-summary.ts";
 import { SpanCache } from "./span-cache.ts";
 import { verifyPages, type BrokenPages, type ProcessorCaches } from "./verify-pages.ts";
-import { ZeroedMarks } from "./zeroed-marks.ts";
 
 const {
   lock: LOCK, searchAddr: SEARCH_ADDR, pagesMapped: PAGES_MAPPED, scavenging: SCAVENGING, frontier: FRONTIER,
@@ -116,7 +116,6 @@ export class Heap {
   readonly lockWord: Ptr;
   /** Word index of the record {@link MHeap}. */
   readonly at: Ptr;
-  readonly zeroedMarks: ZeroedMarks;
   /** The first page that is not fixed tables. */
   readonly firstPage: PageIndex;
   private readonly region: Region;
@@ -154,7 +153,6 @@ export class Heap {
     this.tinyBlocks = new FixAlloc(region, (at + TINY_BLOCKS) as Ptr, this.persistent, { words: TinyBits.words(SPAN_CLASS_TO_NELEMS[TINY_SPAN_CLASS]!), zero: true });
     this.lockWord = (at + LOCK) as Ptr;
     this.at = at;
-    this.zeroedMarks = new ZeroedMarks(mem, plan.at("mheap.zeroedMarks"), this.pages.logChunkPages);
     this.firstPage = Math.ceil(plan.end / PAGE_SIZE) as PageIndex;
     this.region = region;
     this.mutexes = mutexes;
@@ -176,7 +174,6 @@ export class Heap {
       { name: "mheap.pageBits", bytes: PageAlloc.bitsWords(nchunks, config.chunkPages) * 4, align: 64, doc: "alloc and scavenged bits of each chunk" },
       { name: "mheap.grown", bytes: PageAlloc.grownWords(nchunks) * 4, align: 4, doc: "chunks that the heap has grown into" },
       { name: "mheap.summaries", bytes: PageSummaries.words(nchunks) * 4, align: 64, doc: "radix tree of free runs" },
-      { name: "mheap.zeroedMarks", bytes: nchunks * 4, align: 64, doc: "per chunk: pages ever handed out, from its start" },
     ];
   }
 
@@ -237,7 +234,7 @@ export class Heap {
   flush(): void {
     this.mutexes.lock(this.lockWord, RANK);
     this.drainFreedLocked();
-    this.pages.flushCache(this.pageCache.at);
+    this.flushPageCacheLocked();
     this.spanCache.flushLocked(this.spanRecords);
     this.mutexes.unlock(this.lockWord, RANK);
   }
@@ -302,8 +299,7 @@ export class Heap {
     } finally {
       mutexes.lock(this.lockWord, RANK);
       this.pages.endScavenge(range, released);
-      // Pairs with the load in figures.
-      if (released) Atomics.add(mem, this.at + PAGES_RELEASED, npages);
+      if (released) this.addReleasedLocked(npages);
       // Pairs with the wait in allocSlow.
       Atomics.sub(mem, this.at + SCAVENGING, npages);
       Atomics.notify(mem, this.at + SCAVENGING);
@@ -312,15 +308,19 @@ export class Heap {
     return released ? npages : -1;
   }
 
-  /** The figures, consistent with each other. Takes the heap lock. */
-  figures(): HeapPages {
+  /**
+   * The figures, consistent with each other. `caches` are those of all Ps, whose scavenged pages are released too; only this P's if not
+   * given. Takes the heap lock.
+   */
+  figures(caches: readonly Pick<ProcessorCaches, "pageCache">[] = [{ pageCache: this.pageCache.at }]): HeapPages {
     const mem = this.mem;
     this.mutexes.lock(this.lockWord, RANK);
     const mapped = mem[this.at + PAGES_MAPPED]!;
-    // While this thread has the lock, a page can go from released to in use (initSpan, in that order) and from in use to free. So
-    // in use is read first: a page on its way is counted as free, never twice.
+    // While this thread has the lock, a page can go from a page cache into use, and from in use to free, no other way. So in use is read
+    // first: a page on its way is counted as free, never twice.
     const inUse = Atomics.load(mem, this.at + PAGES_IN_USE);
-    const released = Atomics.load(mem, this.at + PAGES_RELEASED);
+    let released = mem[this.at + PAGES_RELEASED]!;
+    for (const cache of caches) released += new PageCache(mem, cache.pageCache).scavenged;
     this.mutexes.unlock(this.lockWord, RANK);
     return { mapped, inUse, released, free: mapped - inUse - released };
   }
@@ -382,7 +382,10 @@ export class Heap {
     const pages = this.pages;
     const cache = this.pageCache;
     if (npages < PAGE_CACHE_LIMIT) {
-      if (cache.empty) pages.allocToCache(cache.at);
+      if (cache.empty) {
+        pages.allocToCache(cache.at);
+        this.addReleasedLocked(-cache.scavenged);
+      }
       const page = cache.alloc(npages);
       if (page !== 0) {
         pages.scav = cache.scav;
@@ -390,12 +393,24 @@ export class Heap {
       }
     }
     let page = pages.alloc(npages);
-    if (page !== 0) return page;
-    if (this.growByChunksLocked(npages)) return pages.alloc(npages);
-    pages.flushCache(cache.at);
-    page = pages.alloc(npages);
+    if (page === 0 && this.growByChunksLocked(npages)) page = pages.alloc(npages);
+    if (page === 0) {
+      this.flushPageCacheLocked();
+      page = pages.alloc(npages);
+    }
     if (page === 0 && this.growByRestLocked(npages)) page = pages.alloc(npages);
+    if (page !== 0) this.addReleasedLocked(-pages.scav);
     return page;
+  }
+
+  private flushPageCacheLocked(): void {
+    this.addReleasedLocked(this.pageCache.scavenged);
+    this.pages.flushCache(this.pageCache.at);
+  }
+
+  private addReleasedLocked(npages: number): void {
+    const mem = this.mem;
+    mem[this.at + PAGES_RELEASED] = mem[this.at + PAGES_RELEASED]! + npages;
   }
 
   /** Grows the heap by at least `npages`, and up to the end of a chunk. */
@@ -424,20 +439,16 @@ export class Heap {
     const mem = this.mem;
     const page = this.frontier.takeHeap(npages) as PageIndex;
     mem[this.at + PAGES_MAPPED] = mem[this.at + PAGES_MAPPED]! + npages;
-    // Pairs with the loads in figures.
-    Atomics.add(mem, this.at + PAGES_RELEASED, npages);
+    this.addReleasedLocked(npages);
     this.pages.grow(page, npages);
   }
 
   /** Makes a span of pages that only this thread holds, and publishes it. */
   private initSpan(s: SpanPtr, page: PageIndex, npages: number, scav: number, spanClass: number): SpanPtr {
     const mem = this.mem;
-    // The mark has to rise even where the pages are known to be zero.
-    const used = this.zeroedMarks.raise(page, npages);
-    this.spans.init(s, ((page << PAGE_BITS) >>> 0) as Addr, npages, spanClass, used && scav !== npages ? 1 : 0);
+    this.spans.init(s, ((page << PAGE_BITS) >>> 0) as Addr, npages, spanClass, scav === npages ? 0 : 1);
     this.pageMap.set(page, npages, s);
-    // Pairs with the loads in figures, which rely on this order. The second one also publishes the page map's entries.
-    if (scav !== 0) Atomics.sub(mem, this.at + PAGES_RELEASED, scav);
+    // Pairs with the load in figures, and publishes the page map's entries.
     Atomics.add(mem, this.at + PAGES_IN_USE, npages);
     return s;
   }

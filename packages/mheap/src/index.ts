@@ -7,4 +7,3 @@ export { PageMap } from "./page-map.ts";
 export { PageSummaries, SUMMARY_LEVELS, SUMMARY_WORDS } from "./page-summary.ts";
 export { FREED_PAGES_LIMIT, FREED_SPANS_SIZE, SPAN_CACHE_SIZE, SpanCache, SpanCacheRec } from "./span-cache.ts";
 export { type BrokenPages, type PageInvariant, type ProcessorCaches } from "./verify-pages.ts";
-export { ZeroedMarks } from "./zeroed-marks.ts";

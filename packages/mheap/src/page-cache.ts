@@ -43,6 +43,12 @@ export class PageCache {
     this.scav = 0;
   }
 
+  /** Pages of the block that are free and scavenged. */
+  get scavenged(): number {
+    const mem = this.mem;
+    return popcount32(mem[this.at + SCAV]!) + popcount32(mem[this.at + SCAV + 1]!);
+  }
+
   get empty(): boolean {
     const mem = this.mem;
     return (mem[this.at + FREE]! | mem[this.at + FREE + 1]!) === 0;

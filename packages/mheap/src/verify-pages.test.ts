@@ -107,8 +107,6 @@ const corruptions: Corruption[] = [
   { what: "a freed span that is in use", breaks: ["spanCache", "onePlace"], corrupt: (s) => { s.mem[P0(s).spanCache + FREED] = s.spans[3]!; } },
   { what: "a freed span twice", breaks: ["spanCache", "onePlace"], corrupt: (s) => { s.mem[P0(s).spanCache + FREED] = s.mem[P0(s).spanCache + FREED + 1]!; } },
   { what: "a freed span that claims pages beyond the heap", breaks: ["spanCache"], corrupt: (s) => { s.mem[s.mem[P0(s).spanCache + FREED]! + MSpan.offset.npages] = 100_000; } },
-  { what: "a zeroed mark too low", breaks: ["zeroedMark"], where: /^chunk \d+$/, corrupt: (s) => { s.mem[s.heap.zeroedMarks.at + Math.floor(s.page(s.spans[40]!) / s.config.chunkPages)] = 0; } },
-  { what: "a zeroed mark beyond its chunk", breaks: ["zeroedMark"], corrupt: (s) => { s.mem[s.heap.zeroedMarks.at + Math.floor(s.page(s.spans[40]!) / s.config.chunkPages)] = 10000; } },
   { what: "pagesMapped", breaks: ["pagesMapped"], corrupt: figure("pagesMapped", 1) },
   { what: "pagesInUse", breaks: ["pagesInUse"], corrupt: figure("pagesInUse", -1) },
   { what: "pagesReleased", breaks: ["pagesReleased"], corrupt: figure("pagesReleased", 1) },

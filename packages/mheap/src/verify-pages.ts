@@ -13,10 +13,9 @@
  *      onePlace            a page of the heap is free, or in one page cache, or in one span, or in one freed span, or being scavenged
  *      pageCache           a page cache has a block of 64 pages of the heap, and scavenged ones only among its free ones
  *      spanCache           a P has 0 to 128 different dead records, and 0 to 16 freed spans with freedPages pages in all
- *      zeroedMark          a page that may hold old bytes is below its chunk's zeroed mark
  *      pagesMapped         = heapEnd - firstPage
  *      pagesInUse          = pages of all spans
- *      pagesReleased       = scavenged pages, in bitmaps and page caches
+ *      pagesReleased       = scavenged pages in the bitmaps
  *      scavenging          = pages found nowhere
  *      spanRecords         records handed out = spans + records in caches + freed spans
  *      tinyBlocks          side blocks handed out = spans, freed ones too, that have one
@@ -34,7 +33,7 @@ import { FREED_SPANS_SIZE, SPAN_CACHE_SIZE, SpanCacheRec } from "./span-cache.ts
 /** The names of what {@link verifyPages} checks. */
 export type PageInvariant =
   | "sysmem" | "grown" | "outside" | "scavenged" | "summary" | "searchAddr" | "pageMap" | "onePlace" | "pageCache" | "spanCache"
-  | "zeroedMark" | "pagesMapped" | "pagesInUse" | "pagesReleased" | "scavenging" | "spanRecords" | "tinyBlocks";
+  | "pagesMapped" | "pagesInUse" | "pagesReleased" | "scavenging" | "spanRecords" | "tinyBlocks";
 
 /** One broken invariant at one place. */
 export interface BrokenPages {
@@ -72,7 +71,6 @@ class PageVerifier {
   private readonly broken: BrokenPages[] = [];
   private readonly place: Uint8Array;
   private readonly heapEnd: number;
-  private cachedScavenged = 0;
   private cachedRecords = 0;
   private spanCount = 0;
   private spanPages = 0;
@@ -121,13 +119,6 @@ class PageVerifier {
     return pages.bits.get(pages.allocBits(ci), pi) + 2 * pages.bits.get(pages.scavBits(ci), pi);
   }
 
-  private zeroedMark(page: number): void {
-    const { pages, zeroedMarks } = this.heap;
-    const ci = Math.floor(page / pages.chunkPages);
-    const mark = this.mem[zeroedMarks.at + ci]!;
-    if (mark <= page % pages.chunkPages || mark > pages.chunkPages) this.report("zeroedMark", `chunk ${ci}`, `${(page % pages.chunkPages) + 1} to ${pages.chunkPages}`, mark);
-  }
-
   private bitmaps(): void {
     const { heap, place, heapEnd } = this;
     const { pages, firstPage } = heap;
@@ -146,7 +137,6 @@ class PageVerifier {
         if ((bits & 1) === 1) continue;
         place[page] = FREE;
         if (lowestFree === NO_FREE_PAGE) lowestFree = page;
-        if (bits === 0) this.zeroedMark(page);
       }
     }
     const search = pages.searchAddr;
@@ -173,8 +163,6 @@ class PageVerifier {
         continue;
       }
       this.found(page, IN_CACHE);
-      if (scav === 1) this.cachedScavenged++;
-      else this.zeroedMark(page);
     }
   }
 
@@ -224,10 +212,7 @@ class PageVerifier {
       this.report("spanCache", where, "pages of the heap", `pages ${first} to ${first + npages - 1}`);
       return npages;
     }
-    for (let page = first; page < first + npages; page++) {
-      this.found(page, IN_FREED);
-      this.zeroedMark(page);
-    }
+    for (let page = first; page < first + npages; page++) this.found(page, IN_FREED);
     if (mem[s + tinyBits] !== 0) this.tinySpans++;
     return npages;
   }
@@ -255,7 +240,6 @@ class PageVerifier {
         continue;
       }
       this.found(page, IN_SPAN);
-      this.zeroedMark(page);
       if (page !== first) continue;
       this.countSpan(s as SpanPtr, first, npages, mem[s + tinyBits]! !== 0);
     }
@@ -280,7 +264,7 @@ class PageVerifier {
     const { heap, mem, place } = this;
     let lost = 0;
     let firstLost = -1;
-    let scavenged = this.cachedScavenged;
+    let scavenged = 0;
     for (let page: number = heap.firstPage; page < this.heapEnd; page++) {
       if (this.bitsOf(page) >= 2) scavenged++;
       if (place[page] !== NOWHERE) continue;

@@ -136,7 +136,8 @@ export class FreedBits {
     let merged = 0;
     for (let w = 0; w < nwords; w++) {
       const word = spans.handedOutWord(s, w);
-      const taken = Atomics.load(mem, freedBits + w) & word;
+      // A plain read: a bit that it misses is merged the next time.
+      const taken = mem[freedBits + w]! & word;
       dead[w] = taken;
       merged += popcount32(taken);
       handedOut += popcount32(word);
@@ -153,8 +154,9 @@ export class FreedBits {
     const allocBits = spans.ownAllocBits(s);
     const freedBits = mem[s + FREED_BITS]!;
     Atomics.add(mem, s + FREED, MERGE);
-    // Pairs with wasHandedOutConfirmed: who reads a slot as not handed out also finds the merge at work, or at its end.
-    for (let w = 0; w < nwords; w++) Atomics.store(mem, allocBits + w, spans.handedOutWord(s, w) & ~dead[w]!);
+    // Plain writes between two atomic ones. Pairs with takeBack: who reads a slot as not handed out also finds the merge at work, or at
+    // its end; and with wasHandedOutConfirmed: who reads freeIndex as 0 reads these words.
+    for (let w = 0; w < nwords; w++) mem[allocBits + w] = spans.handedOutWord(s, w) & ~dead[w]!;
     if (mem[s + ALLOC_BITS] !== allocBits) Atomics.store(mem, s + ALLOC_BITS, allocBits);
     spans.rewind(s);
     for (let w = 0; w < nwords; w++) {

@@ -83,7 +83,7 @@ const BY_SIZE = 61;
 export function readMemStats(layers: Layers): MemStats {
   const t = totals(layers);
   const { pages, plan, processors } = layers;
-  const figures = pages.figures();
+  const figures = pages.figures(processors.caches());
   const { spanBytes, spanBytesInUse, tinyBytes, persistentBytes } = recordBytes(layers);
   const totalAlloc = smallBytes(t.smallAllocs) + t.largeAllocBytes;
   const totalFree = smallBytes(t.smallFrees) + t.largeFreeBytes;

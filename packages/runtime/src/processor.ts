@@ -8,7 +8,7 @@
  *     state: free -> running (attach) -> free (detach)          generation: +1 at each attach
  */
 import { MCache } from "@mallocgc/mcache";
-import { PageCacheRec, SpanCacheRec } from "@mallocgc/mheap";
+import { PageCacheRec, SpanCacheRec, type ProcessorCaches } from "@mallocgc/mheap";
 import { record, type Ptr, type RecordLayout, type TableSpec } from "@mallocgc/sysmem";
 
 /** Nobody is this P. */
@@ -73,6 +73,11 @@ export class ProcessorTable {
   /** Whether that record was ever used: its counters may be other than zero. */
   wasUsed(id: number): boolean {
     return Atomics.load(this.mem, this.recordOf(id) + GENERATION) !== 0;
+  }
+
+  /** What each P holds of pages and span records. */
+  caches(): ProcessorCaches[] {
+    return Array.from({ length: this.length }, (_, id) => ({ pageCache: this.pageCacheOf(id), spanCache: this.spanCacheOf(id) }));
   }
 
   recordOf(id: number): Ptr {

@@ -4,7 +4,7 @@
  */
 import { MCache } from "@mallocgc/mcache";
 import { MCentral } from "@mallocgc/mcentral";
-import { MHeap, PageCacheRec } from "@mallocgc/mheap";
+import { MHeap, PageCacheRec, SpanCacheRec } from "@mallocgc/mheap";
 import { FREED_LISTED, MSpan, type SpanPtr } from "@mallocgc/mspan";
 import { PAGE_SIZE } from "@mallocgc/sysmem";
 import { describe, expect, test } from "vitest";
@@ -180,6 +180,8 @@ const DAMAGES: Damage[] = [
   ["P alloc[]: forgotten", (s) => s.cache + s.mem[s.held + SPAN.spanClass]!, (_, s) => s.layers.cache.emptySpan, "a held span is in its holder's cache"],
   ["P alloc[] of a thread that has left", (s) => s.layers.processors.mcacheOf(s.left) + 7, (_, s) => s.held, "a P that no thread is holds nothing"],
   ["P page cache of a thread that has left", (s) => s.layers.processors.pageCacheOf(s.left) + PageCacheRec.offset.free, is(1), "a P that no thread is holds nothing"],
+  ["P freed spans of a thread that has left", (s) => s.layers.processors.spanCacheOf(s.left) + SpanCacheRec.offset.freedLen, is(1), "a P that no thread is holds nothing"],
+  ["P freed spans", (s) => s.layers.processors.spanCacheOf(0) + SpanCacheRec.offset.freedPages, plus(1), "spanCache"],
   ["P owner", (s) => s.cache + CACHE.owner, is(2), "a cache knows whose it is"],
   ["P tiny: another span's", (s) => s.cache + CACHE.tiny, (_, s) => s.layers.spans.base(s.held), "a tiny block is in a span of its class"],
   ["P tiny: no slot", (s) => s.cache + CACHE.tiny, plus(2), "a tiny block is a slot"],
@@ -209,7 +211,6 @@ const DAMAGES: Damage[] = [
   ["page bits", (s) => s.layers.plan.at("mheap.pageBits"), xor(1), "outside"],
   ["grown chunks", (s) => s.layers.plan.at("mheap.grown"), xor(1), "grown"],
   ["a summary", (s) => s.layers.plan.at("mheap.summaries"), plus(1), "summary"],
-  ["a zeroed mark", (s) => s.layers.plan.at("mheap.zeroedMarks"), is(0), "zeroedMark"],
 ];
 
 describe("a word that is overwritten is found", () => {

@@ -16,7 +16,7 @@
 import { CLASS_TO_PAGES, CLASS_TO_SIZE, NUM_SIZE_CLASSES, NUM_SPAN_CLASSES, TINY_SPAN_CLASS } from "@mallocgc/sizeclass";
 import { MCache } from "@mallocgc/mcache";
 import { MCentral, NUM_SETS, reuseThreshold } from "@mallocgc/mcentral";
-import { PageCacheRec } from "@mallocgc/mheap";
+import { PageCacheRec, SpanCacheRec } from "@mallocgc/mheap";
 import {
   FREED_FULL, FREED_HELD, FREED_LISTED, MSpan, SPAN_CLASS_TO_NELEMS, SPAN_IN_USE, freedCount, freedMerges, freedState, inlineBitsBytes, type SpanPtr,
 } from "@mallocgc/mspan";
@@ -124,8 +124,7 @@ class Walk {
   pages(): void {
     const { pages, processors } = this.layers;
     if (!this.lockIsFree("heap lock", pages.lockWord)) return;
-    const caches = Array.from({ length: processors.length }, (_, id) => ({ pageCache: processors.pageCacheOf(id), spanCache: processors.spanCacheOf(id) }));
-    for (const { invariant, where, expected, got } of pages.verifyPages(caches)) this.expect(invariant, where, expected, got);
+    for (const { invariant, where, expected, got } of pages.verifyPages(processors.caches())) this.expect(invariant, where, expected, got);
   }
 
   spans(): void {
@@ -336,7 +335,9 @@ class Walk {
       if (s !== 0 && s !== cache.emptySpan) n++;
     }
     const pageCache = processors.pageCacheOf(id) + PageCacheRec.offset.free;
-    for (const word of [c + CACHE.tiny, pageCache, pageCache + 1, processors.spanCacheOf(id)]) if (mem[word] !== 0) n++;
+    const spanCache = processors.spanCacheOf(id);
+    const words = [c + CACHE.tiny, pageCache, pageCache + 1, spanCache + SpanCacheRec.offset.len, spanCache + SpanCacheRec.offset.freedLen];
+    for (const word of words) if (mem[word] !== 0) n++;
     return n;
   }
 
