@@ -1,5 +1,6 @@
 export { HeapError, HeapExhaustedError, type HeapErrorCode } from "./errors.ts";
 export { attachHeap, createHeap, type AllocOptions, type Heap, type HeapHandle } from "./heap.ts";
+export { heapLayout, type HeapLayout } from "./layout.ts";
 export type { BySize, MemStats, SizeClassStats } from "./mem-stats.ts";
 export type { HeapOptions } from "./options.ts";
 export type { SpanInfo } from "./span-info.ts";

@@ -8,7 +8,7 @@ import { Cache, MCache, Tiny } from "@mallocgc/mcache";
 import { Central, MCentral } from "@mallocgc/mcentral";
 import { Heap as PageHeap, MHeap, PageCacheRec, SpanCacheRec } from "@mallocgc/mheap";
 import { FreedBits, MSpan, Spans, TinyBits } from "@mallocgc/mspan";
-import { Mutexes, planFingerprint, planRegion, type Region, type RegionPlan, type TableSpec } from "@mallocgc/sysmem";
+import { Mutexes, planFingerprint, planRegion, type RecordLayout, type Region, type RegionPlan, type TableSpec } from "@mallocgc/sysmem";
 import { SlotFreer } from "./slot-freer.ts";
 import { HEADER_PTR, HeapHeader, headerTables } from "./header.ts";
 import type { HeapConfig } from "./options.ts";
@@ -27,9 +27,12 @@ export function planHeap(config: HeapConfig): RegionPlan {
   return planRegion(tables, HEADER_PTR * 4);
 }
 
+/** Every record that lies in the region. */
+export const HEAP_RECORDS: readonly RecordLayout[] = Object.freeze([HeapHeader, MSpan, MCache, MCentral, MHeap, PageCacheRec, SpanCacheRec, Processor]);
+
 /** A hash of all places and record layouts: equal in two threads exactly when they mean the same by every word of the region. */
 export function heapFingerprint(plan: RegionPlan): number {
-  return planFingerprint(plan, [HeapHeader, MSpan, MCache, MCentral, MHeap, PageCacheRec, SpanCacheRec, Processor]);
+  return planFingerprint(plan, HEAP_RECORDS);
 }
 
 /** All layers of a heap for the thread that is P number `id`. */
