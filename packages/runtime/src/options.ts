@@ -8,7 +8,7 @@ export interface HeapOptions {
   readonly maxBytes?: number;
   /** Whether other threads can attach. Default true. Without cross-origin isolation a browser page needs `false`. */
   readonly shared?: boolean;
-  /** The most threads attached at one time. Default 64; 1 to 1024. Each costs about 3 KiB while it is attached. */
+  /** The most threads attached at one time. Default 64, in a heap below 16 MiB 16; 1 to 1024. Each costs about 3 KiB while it is attached. */
   readonly maxThreads?: number;
   /** Pages of 8 KiB in a chunk, the unit in which the heap grows: 512 (4 MiB, as Go on 32 bits; default) or 64 (512 KiB, as Go on Wasm; default below 64 MiB). */
   readonly chunkPages?: 512 | 64;
@@ -27,6 +27,7 @@ export const MIN_BYTES: number = 1 << 20;
 /** The largest P table. */
 export const MAX_THREADS = 1024;
 const SMALL_HEAP_BYTES = 64 << 20;
+const FEW_THREADS_BYTES = 16 << 20;
 
 function integer(name: string, value: unknown, low: number, high: number): number {
   if (typeof value !== "number" || !Number.isInteger(value) || value < low || value > high) {
@@ -44,16 +45,16 @@ export function resolveOptions(options: HeapOptions): HeapConfig {
   if (typeof options !== "object" || (options as unknown) === null || Array.isArray(options)) {
     throw new HeapError("ERR_OPTION", `createHeap takes an object of options, not ${describeValue(options)}`);
   }
-  const { maxBytes = 1 << 30, shared = true, maxThreads = 64, chunkPages, ...unknown } = options;
+  const { maxBytes = 1 << 30, shared = true, maxThreads, chunkPages, ...unknown } = options;
   for (const name of Object.keys(unknown)) {
     throw new HeapError("ERR_OPTION", `unknown option ${name}; the options are maxBytes, shared, maxThreads, chunkPages`);
   }
   if (typeof shared !== "boolean") throw new HeapError("ERR_OPTION", `option shared takes true or false, not ${describeValue(shared)}`);
   integer("maxBytes", maxBytes, MIN_BYTES, MAX_REGION_BYTES);
-  integer("maxThreads", maxThreads, 1, MAX_THREADS);
+  const threads = integer("maxThreads", maxThreads === undefined ? (maxBytes < FEW_THREADS_BYTES ? 16 : 64) : maxThreads, 1, MAX_THREADS);
   const chunk = chunkPages ?? (maxBytes < SMALL_HEAP_BYTES ? 64 : 512);
   if ((chunk as number) !== 64 && (chunk as number) !== 512) {
     throw new HeapError("ERR_OPTION", `option chunkPages takes 64 or 512, not ${describeValue(chunkPages)}`);
   }
-  return { maxBytes: Math.ceil(maxBytes / 65536) * 65536, shared, maxThreads, chunkPages: chunk };
+  return { maxBytes: Math.ceil(maxBytes / 65536) * 65536, shared, maxThreads: threads, chunkPages: chunk };
 }

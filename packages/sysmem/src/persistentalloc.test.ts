@@ -31,7 +31,7 @@ describe("PersistentAlloc", () => {
     });
     fc.assert(
       fc.property(fc.array(request, { minLength: 1, maxLength: 60 }), (requests) => {
-        const { region, frontier, alloc } = persistent(1 << 20);
+        const { region, frontier, alloc } = persistent(16 << 20);
         let words = 0;
         for (const { bytes, align, heapPages } of requests) {
           if (heapPages > 0) frontier.takeHeap(heapPages);
@@ -57,7 +57,7 @@ describe("PersistentAlloc", () => {
   });
 
   test("small requests share a chunk of 256 KiB from the top of the region", () => {
-    const { region, frontier, alloc } = persistent(1 << 20);
+    const { region, frontier, alloc } = persistent(16 << 20);
     const first = alloc.alloc(100, 8);
     expect(first).toBe(region.byteLength - PERSISTENT_CHUNK_BYTES);
     expect(alloc.alloc(100, 8)).toBe(first + 104);
@@ -67,13 +67,21 @@ describe("PersistentAlloc", () => {
   });
 
   test("a request of 64 KiB takes its own pages and leaves the chunk as it was", () => {
-    const { region, alloc } = persistent(1 << 20);
+    const { region, alloc } = persistent(16 << 20);
     const small = alloc.alloc(8, 8);
     const large = alloc.alloc(PERSISTENT_LARGE_BYTES, 8);
     expect(large).toBe(region.byteLength - PERSISTENT_CHUNK_BYTES - PERSISTENT_LARGE_BYTES);
     expect(alloc.alloc(PERSISTENT_LARGE_BYTES + 1, 8)).toBe(large - PERSISTENT_LARGE_BYTES - PAGE_SIZE);
     expect(alloc.alloc(8, 8)).toBe(small + 8);
     expect(alloc.sys).toBe(PERSISTENT_CHUNK_BYTES + 2 * PERSISTENT_LARGE_BYTES + PAGE_SIZE);
+  });
+
+  test("a chunk is at most a 64th of a small region", () => {
+    for (const [bytes, chunk] of [[1 << 20, 2 * PAGE_SIZE], [4 << 20, 8 * PAGE_SIZE], [16 << 20, PERSISTENT_CHUNK_BYTES], [64 << 20, PERSISTENT_CHUNK_BYTES]] as const) {
+      const { region, alloc } = persistent(bytes);
+      expect(alloc.alloc(8, 8)).toBe(region.byteLength - chunk);
+      expect(alloc.sys).toBe(chunk);
+    }
   });
 
   test("where no whole chunk is to be had, a request takes just the pages it needs, down to the last", () => {
@@ -100,14 +108,14 @@ describe("PersistentAlloc", () => {
   });
 
   test("two views of one record in one region are one allocator", () => {
-    const { region, frontier, alloc } = persistent(1 << 20);
+    const { region, frontier, alloc } = persistent(16 << 20);
     const other = new PersistentAlloc(region, AT, frontier);
     expect(other.alloc(8, 8)).toBe(alloc.alloc(8, 8) - 8);
     expect(other.inUse).toBe(alloc.inUse);
   });
 
   test("sizes and alignments that are no such thing are refused and change nothing", () => {
-    const { region, alloc } = persistent(1 << 20);
+    const { region, alloc } = persistent(16 << 20);
     for (const bytes of [0, -1, 1.5, NaN, Infinity, "8", undefined]) {
       expect(() => alloc.alloc(bytes as number, 8), String(bytes)).toThrow(expect.objectContaining({ code: "ERR_ALLOC_SIZE" }));
     }
@@ -126,7 +134,7 @@ describe("PersistentAlloc", () => {
       ["sysPages", [0, 31, -1]],
     ] as const) {
       for (const value of values) {
-        const { region, alloc } = persistent(1 << 20);
+        const { region, alloc } = persistent(16 << 20);
         expect(ptrOf(alloc.alloc(64, 8))).toBeGreaterThan(0);
         region.i32[AT + PersistentAllocRecord.offset[field]] = value;
         expect(alloc.verify(), `${field} = ${value}`).not.toEqual([]);

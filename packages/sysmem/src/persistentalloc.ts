@@ -1,7 +1,7 @@
 /**
  * Memory for ever: what the heap itself is described by, and never gives back.
  *
- * Go's persistentalloc: small requests are cut from a chunk of 256 KiB by moving `next` up; a request of 64 KiB or more
+ * Go's persistentalloc: small requests are cut from a chunk of 256 KiB (in a region below 16 MiB: a 64th of it) by moving `next` up; a request of 64 KiB or more
  * takes pages of its own. Chunks come from the top of the region (see frontier.ts). The rest of a chunk that is too small
  * for the request in hand is lost, at most 64 KiB in 256. When no whole chunk is to be had any more (a small region, or a full
  * one), the request takes just the pages it needs, and only when these are not there either is the answer 0.
@@ -37,7 +37,10 @@ export const PersistentAllocRecord: RecordLayout<"next" | "end" | "inUseWords" |
 
 const { next: NEXT, end: END, inUseWords: IN_USE_WORDS, sysPages: SYS_PAGES } = PersistentAllocRecord.offset;
 
-const CHUNK_PAGES: number = PERSISTENT_CHUNK_BYTES / PAGE_SIZE;
+const MAX_CHUNK_PAGES: number = PERSISTENT_CHUNK_BYTES / PAGE_SIZE;
+const MIN_CHUNK_PAGES = 1;
+/** A chunk is at most this part of the region. */
+const REGION_SHARE = 64;
 const LARGE_BYTES: number = PERSISTENT_LARGE_BYTES;
 const PAGE_WORD_SHIFT: number = PAGE_SHIFT - 2;
 
@@ -46,9 +49,11 @@ export class PersistentAlloc {
   private readonly mem: Int32Array;
   private readonly at: Ptr;
   private readonly frontier: Frontier;
+  private readonly chunkPages: number;
 
   constructor(region: Region, at: Ptr, frontier: Frontier) {
     this.mem = region.i32;
+    this.chunkPages = Math.min(MAX_CHUNK_PAGES, Math.max(MIN_CHUNK_PAGES, Math.floor(region.byteLength / PAGE_SIZE / REGION_SHARE)));
     this.at = at;
     this.frontier = frontier;
   }
@@ -102,7 +107,7 @@ export class PersistentAlloc {
     const mem = this.mem;
     let start = alignUp(mem[this.at + NEXT]!, alignWords);
     if (start + words > mem[this.at + END]!) {
-      let pages = CHUNK_PAGES;
+      let pages = Math.max(this.chunkPages, Math.ceil((words * 4) / PAGE_SIZE));
       start = this.takePages(pages);
       if (start === 0) {
         pages = Math.ceil((words * 4) / PAGE_SIZE);
