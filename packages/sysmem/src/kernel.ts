@@ -24,20 +24,20 @@ const MEMORY_IMPORT = [...new TextEncoder().encode("memory"), 2];
 
 const compiled = new Map<string, WebAssembly.Module>();
 
-/** A kernel's exports over a region. `text` is what the generated module carries, `T` what the kernel's source exports. */
-export function loadKernel<T>(text: string, region: Region): T {
+/** A kernel's exports over a region: an object of functions. `text` is what the generated module carries. */
+export function loadKernel(text: string, region: Region): unknown {
   const key = `${region.shared ? "shared" : "unshared"}:${text}`;
   let module = compiled.get(key);
   if (module === undefined) {
     module = new WebAssembly.Module(kernelBytes(text, region.shared));
     compiled.set(key, module);
   }
-  return new WebAssembly.Instance(module, { env: { memory: region.memory as WebAssembly.Memory } }).exports as T;
+  return new WebAssembly.Instance(module, { env: { memory: region.memory as WebAssembly.Memory } }).exports;
 }
 
 /** The bulk kernel over a region. */
 export function bulkKernel(region: Region): BulkKernel {
-  return loadKernel<BulkKernel>(BULK_KERNEL, region);
+  return loadKernel(BULK_KERNEL, region) as BulkKernel;
 }
 
 function kernelBytes(text: string, shared: boolean): Uint8Array<ArrayBuffer> {
