@@ -21,7 +21,7 @@
  * With -DRECLAIM -DTHRESHOLD=2 some thread sets the threshold to 1 at some moment, as when the heap is exhausted.
  *
  * The steps are sequentially consistent; what weaker memory needs is said at each Atomics call of the code. Complete without an error: 2 threads x 5
- * operations (108 M states); 3 x 2 (7 M); 2 x 3 with 2 records (7 M); 2 x 4 with -DDOUBLE (22 M) and with -DRECLAIM (26 M).
+ * operations (104 M states); 3 x 2 (26 M); 2 x 3 with 2 records (7 M); 2 x 4 with -DDOUBLE (21 M) and with -DRECLAIM (22 M).
  *
  *   spin -a free.pml && cc -O2 -DSAFETY -DCOLLAPSE -o pan pan.c && ./pan -m100000
  *
@@ -175,7 +175,7 @@ inline clear(r) {
 
 inline uncacheSpan(r) {
   if
-  :: freeIndex[r] == SLOTS && count[r] == 0 -> allocCount[r] = SLOTS
+  :: freeIndex[r] == SLOTS && count[r] < NOW -> allocCount[r] = SLOTS
   :: else -> merge(r)
   fi;
   lock(class[r]);

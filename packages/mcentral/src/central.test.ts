@@ -66,7 +66,7 @@ describe("cacheSpan", () => {
     const partialNew = t.grown(KIB, 2);
     t.central.uncacheSpan(partialNew);
     sweeper.kill(fullOld);
-    const inUse = t.heap.figures().inUse;
+    const inUse = t.pagesInUse();
     expect(t.central.cacheSpan(KIB)).toBe(partialNew);
     expect(sweeper.swept).toEqual([]);
     expect(t.central.cacheSpan(KIB)).toBe(partialOld);
@@ -74,10 +74,10 @@ describe("cacheSpan", () => {
     expect(t.central.cacheSpan(KIB)).toBe(fullOld);
     expect(sweeper.swept).toEqual([partialOld, fullAlive, fullOld]);
     expect(t.spans.allocCount(fullOld)).toBe(0);
-    expect(t.heap.figures().inUse).toBe(inUse);
+    expect(t.pagesInUse()).toBe(inUse);
     const grown = t.central.cacheSpan(KIB);
     expect([partialNew, partialOld, fullOld, fullAlive]).not.toContain(grown);
-    expect(t.heap.figures().inUse).toBe(inUse + 1);
+    expect(t.pagesInUse()).toBe(inUse + 1);
     expect(t.set(KIB, 2 + ((t.mem[t.spans.heapSweepgen]! >>> 1) & 1)), "swept and still full").toEqual([fullAlive]);
   });
 
@@ -149,7 +149,7 @@ describe("cacheSpan", () => {
 describe("uncacheSpan", () => {
   test("puts a span on the partial or the full set, or gives it back when it is empty", () => {
     const t = TestCentral.create();
-    const inUse = t.heap.figures().inUse;
+    const inUse = t.pagesInUse();
     const [partial, full, untouched] = [t.grown(B64, 5), t.grown(B64), t.grown(B64, 0)];
     for (const s of [partial, full, untouched]) t.central.uncacheSpan(s);
     expect(t.set(B64, 0)).toEqual([partial]);
@@ -157,7 +157,7 @@ describe("uncacheSpan", () => {
     expect(freedState(t.mem[partial + F.freed]!)).toBe(FREED_LISTED);
     expect(freedState(t.mem[full + F.freed]!)).toBe(FREED_FULL);
     expect(t.allSpans()).not.toContain(untouched);
-    expect(t.heap.figures().inUse).toBe(inUse + 2);
+    expect(t.pagesInUse()).toBe(inUse + 2);
   });
 
   test("merges what was freed while the span was held: all of it, and the span is given back", () => {
@@ -166,11 +166,17 @@ describe("uncacheSpan", () => {
     for (let slot = 0; slot < NELEMS; slot++) expect(t.free(s, slot)).toBe(true);
     t.central.uncacheSpan(s);
     expect(t.allSpans()).toEqual([]);
-    const some = t.grown(B64);
-    t.free(some, 0);
-    t.central.uncacheSpan(some);
-    expect(t.set(B64, 0), "one free slot is enough here: it is merged already").toEqual([some]);
-    expect(t.spans.allocCount(some)).toBe(NELEMS - 1);
+    const [enough, few] = [t.grown(B64), t.grown(B64)];
+    for (let slot = 0; slot < THRESHOLD; slot++) {
+      t.free(enough, slot);
+      if (slot > 0) t.free(few, slot);
+    }
+    t.central.uncacheSpan(enough);
+    t.central.uncacheSpan(few);
+    expect([t.set(B64, 0), t.set(B64, 2)], "below the threshold it waits for more").toEqual([[enough], [few]]);
+    expect(t.spans.allocCount(enough)).toBe(NELEMS - THRESHOLD);
+    t.free(few, 0);
+    expect(t.set(B64, 0)).toEqual([enough, few]);
   });
 
   test("leaves no holder, and the span swept", () => {
@@ -207,7 +213,7 @@ describe("freed slots of a span that nobody holds", () => {
       expect(t.allSpans()).toEqual([s]);
       t.free(s, handedOut - 1);
       expect(t.allSpans()).toEqual([]);
-      expect(t.heap.figures().inUse).toBe(0);
+      expect(t.pagesInUse()).toBe(0);
     }
   });
 

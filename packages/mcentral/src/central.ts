@@ -153,20 +153,20 @@ export class Central {
   }
 
   /**
-   * Takes a span back from its holder: empty, its pages go to the heap; with a free slot, or enough freed ones, to the partial set;
-   * else to the full set. The holder has done with it.
+   * Takes a span back from its holder: empty, its pages go to the heap; not spent, or with enough freed slots, to the partial set; else to
+   * the full set. The holder has done with it.
    */
   uncacheSpan(s: SpanPtr): void {
     const mem = this.mem;
     const nelems = mem[s + NELEMS]!;
+    const spanClass = mem[s + SPAN_CLASS]!;
+    const central = this.recordOf(spanClass);
     // Plain: the lock below publishes these two.
     mem[s + HOLDER] = 0;
     mem[s + SWEEPGEN] = mem[this.spans.heapSweepgen]!;
-    if (this.spans.isSpent(s) && this.freed.pending(s) === 0) mem[s + ALLOC_COUNT] = nelems;
+    if (this.spans.isSpent(s) && this.freed.pending(s) < mem[central + THRESHOLD]!) mem[s + ALLOC_COUNT] = nelems;
     else this.freed.merge(s);
     const allocCount = mem[s + ALLOC_COUNT]!;
-    const spanClass = mem[s + SPAN_CLASS]!;
-    const central = this.recordOf(spanClass);
     const parity = this.sweptIndex();
     let full = allocCount === nelems;
     this.mutexes.lock((central + LOCK) as Ptr, RANK);

@@ -57,7 +57,7 @@ describe("blocks that are freed by other threads than those that allocate", () =
       for (const addr of live) expect(t.freeAddr(addr)).toBe(true);
       expect(t.allSpans()).toEqual([]);
       t.heap.flush();
-      expect(t.heap.figures().inUse).toBe(0);
+      expect(t.pagesInUse()).toBe(0);
     });
   }
 

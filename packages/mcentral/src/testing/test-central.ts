@@ -108,6 +108,11 @@ export class TestCentral {
     return found;
   }
 
+  /** Pages in spans, counted from the page map. */
+  pagesInUse(): number {
+    return this.allSpans().reduce((n, s) => n + this.spans.npages(s), 0);
+  }
+
   /** Live slots of a span, from its bits. */
   live(s: SpanPtr): number[] {
     return Array.from({ length: this.spans.nelems(s) }, (_, i) => i).filter((i) => this.spans.wasHandedOut(s, i) && !this.freed.isFreed(s, i));
