@@ -97,7 +97,10 @@ export class Cache {
   refill(spanClass: number): boolean {
     const mem = this.mem;
     const old = mem[this.base + spanClass]! as SpanPtr;
-    if (old !== this.emptySpan) {
+    let s: SpanPtr;
+    if (old === this.emptySpan) {
+      s = this.central.cacheSpan(spanClass);
+    } else {
       this.countAllocs(old);
       if (this.freed.pending(old) >= this.central.threshold(spanClass)) {
         this.freed.merge(old);
@@ -105,13 +108,12 @@ export class Cache {
         return true;
       }
       mem[this.base + spanClass] = this.emptySpan;
-      this.central.uncacheSpan(old);
+      s = this.central.exchangeSpan(old);
     }
-    const s = this.central.cacheSpan(spanClass);
     if (s === 0) return false;
     mem[s + HELD_SINCE] = mem[s + ALLOC_COUNT]!;
     mem[s + SWEEPGEN] = mem[this.spans.heapSweepgen]! + 3;
-    Atomics.store(mem, s + HOLDER, mem[this.base + OWNER]!);
+    mem[s + HOLDER] = mem[this.base + OWNER]!;
     mem[this.base + spanClass] = s;
     return true;
   }

@@ -109,10 +109,7 @@ export class Central {
     const central = this.recordOf(spanClass);
     for (;;) {
       const s = this.take(central, PARTIAL_SETS + this.sweptIndex());
-      if (s === NIL) return NIL;
-      this.freed.merge(s);
-      if (this.mem[s + ALLOC_COUNT] !== this.mem[s + NELEMS]) return s;
-      this.uncacheSpan(s);
+      if (s === NIL || this.hasFreeSlot(s)) return s;
     }
   }
 
@@ -125,12 +122,18 @@ export class Central {
         if (s === NIL) break;
         if (!sweeper.tryAcquire(s)) continue;
         sweeper.sweep(s);
-        this.freed.merge(s);
-        if (this.mem[s + ALLOC_COUNT] !== this.mem[s + NELEMS]) return s;
-        this.uncacheSpan(s);
+        if (this.hasFreeSlot(s)) return s;
       }
     }
     return NIL;
+  }
+
+  /** Merges a span just taken; false if that leaves it full, and then it is back on a set. */
+  private hasFreeSlot(s: SpanPtr): boolean {
+    this.freed.merge(s);
+    if (this.mem[s + ALLOC_COUNT] !== this.mem[s + NELEMS]) return true;
+    this.uncacheSpan(s);
+    return false;
   }
 
   private grow(spanClass: number): SpanPtr {
@@ -142,13 +145,17 @@ export class Central {
 
   /** Takes the first span of a set and makes the caller its holder; 0 when the set is empty. */
   private take(central: Ptr, set: number): SpanPtr {
-    const mem = this.mem;
     // An empty set needs no lock: a span that is being added now is found the next time.
-    if (mem[central + HEADS + set] === NIL) return NIL;
+    if (this.mem[central + HEADS + set] === NIL) return NIL;
     this.mutexes.lock((central + LOCK) as Ptr, RANK);
+    const s = this.takeLocked(central, set);
+    this.mutexes.unlock((central + LOCK) as Ptr, RANK);
+    return s;
+  }
+
+  private takeLocked(central: Ptr, set: number): SpanPtr {
     const s = this.sets.popLocked(central, set);
     if (s !== NIL) this.freed.setState(s, set < FULL_SETS ? STATE_LISTED : STATE_FULL, STATE_HELD);
-    this.mutexes.unlock((central + LOCK) as Ptr, RANK);
     return s;
   }
 
@@ -157,19 +164,42 @@ export class Central {
    * the full set. The holder has done with it.
    */
   uncacheSpan(s: SpanPtr): void {
-    const mem = this.mem;
-    const nelems = mem[s + NELEMS]!;
-    const spanClass = mem[s + SPAN_CLASS]!;
+    this.prepare(s);
+    const central = this.recordOf(this.mem[s + SPAN_CLASS]!);
+    this.mutexes.lock((central + LOCK) as Ptr, RANK);
+    const empty = this.putLocked(central, s);
+    this.mutexes.unlock((central + LOCK) as Ptr, RANK);
+    if (empty) this.heap.free(s);
+  }
+
+  /** As `uncacheSpan(s)`, then `cacheSpan` of the same class, with one lock for both where a swept partial span is at hand. */
+  exchangeSpan(s: SpanPtr): SpanPtr {
+    const spanClass = this.mem[s + SPAN_CLASS]!;
+    this.prepare(s);
     const central = this.recordOf(spanClass);
-    // Plain: the lock below publishes these two.
+    this.mutexes.lock((central + LOCK) as Ptr, RANK);
+    const empty = this.putLocked(central, s);
+    const next = this.takeLocked(central, PARTIAL_SETS + this.sweptIndex());
+    this.mutexes.unlock((central + LOCK) as Ptr, RANK);
+    if (empty) this.heap.free(s);
+    return next !== NIL && this.hasFreeSlot(next) ? next : this.cacheSpan(spanClass);
+  }
+
+  /** What the holder does before it lets go: the record says that nobody holds the span, is swept, and `allocCount` is exact. */
+  private prepare(s: SpanPtr): void {
+    const mem = this.mem;
+    // Plain: the lock that follows publishes these two.
     mem[s + HOLDER] = 0;
     mem[s + SWEEPGEN] = mem[this.spans.heapSweepgen]!;
-    if (this.spans.isSpent(s) && this.freed.pending(s) < mem[central + THRESHOLD]!) mem[s + ALLOC_COUNT] = nelems;
+    if (this.spans.isSpent(s) && this.freed.pending(s) < this.threshold(mem[s + SPAN_CLASS]!)) mem[s + ALLOC_COUNT] = mem[s + NELEMS]!;
     else this.freed.merge(s);
+  }
+
+  /** Puts a prepared span on the set it belongs to; true if it is empty, on no set, and the caller's to free. */
+  private putLocked(central: Ptr, s: SpanPtr): boolean {
+    const mem = this.mem;
     const allocCount = mem[s + ALLOC_COUNT]!;
-    const parity = this.sweptIndex();
-    let full = allocCount === nelems;
-    this.mutexes.lock((central + LOCK) as Ptr, RANK);
+    let full = allocCount === mem[s + NELEMS];
     let waiting = this.freed.setState(s, STATE_HELD, full ? STATE_FULL : STATE_LISTED);
     if (full && waiting >= mem[central + THRESHOLD]!) {
       waiting = this.freed.setState(s, STATE_FULL, STATE_LISTED);
@@ -178,9 +208,8 @@ export class Central {
     // Less waits than was freed while some thread has a slot to count: then it is that thread that will find the span empty.
     const empty = waiting === allocCount;
     if (empty) this.freed.setState(s, STATE_LISTED, STATE_HELD);
-    else this.sets.pushLocked(central, spanClass, (full ? FULL_SETS : PARTIAL_SETS) + parity, s);
-    this.mutexes.unlock((central + LOCK) as Ptr, RANK);
-    if (empty) this.heap.free(s);
+    else this.sets.pushLocked(central, mem[s + SPAN_CLASS]!, (full ? FULL_SETS : PARTIAL_SETS) + this.sweptIndex(), s);
+    return empty;
   }
 
   /**
