@@ -27,8 +27,7 @@
  * thread's own step 3 will find the span empty. A record never becomes another span's under a thread that has still to count. What a thread
  * does after step 3 (list, release) it does under the central's lock, and only if the span, or whatever the record is by then, wants it.
  *
- * `tooling/models/free.pml` is this protocol for the model checker spin. Without the second case above it lost frees in practice: of 3 million
- * blocks freed by another thread than the one allocating, 80 were refused as double frees.
+ * `tooling/models/free.pml` is this protocol for the model checker spin; docs/decisions/0002 says what each simpler one gets wrong.
  *
  * What cannot be told: a second free that comes after the slot was handed out again. It frees the new block.
  */
