@@ -190,6 +190,36 @@ describe("uncacheSpan", () => {
   });
 });
 
+describe("exchangeSpan", () => {
+  test("puts the old span where uncacheSpan would, and takes the one that cacheSpan would", () => {
+    const { t, sweeper } = collected();
+    const [old, waiting] = [t.grown(B64), t.grown(B64, 3)];
+    t.central.uncacheSpan(waiting);
+    expect(t.central.exchangeSpan(old)).toBe(waiting);
+    expect([t.set(B64, 0), t.set(B64, 2)]).toEqual([[], [old]]);
+    expect(freedState(t.mem[waiting + F.freed]!)).toBe(FREED_HELD);
+    nextCycle(t);
+    sweeper.kill(old);
+    const spent = t.grown(B64);
+    expect(t.central.exchangeSpan(spent), "nothing swept is at hand: it sweeps").toBe(old);
+    expect(t.set(B64, 3)).toEqual([spent]);
+  });
+
+  test("gives an empty span back, and may take the very span that it was given", () => {
+    const t = TestCentral.create();
+    const empty = t.grown(B64, 0);
+    const next = t.central.exchangeSpan(empty);
+    expect(t.allSpans()).toEqual([next]);
+    for (let slot = t.take(next); slot >= 0; slot = t.take(next)) t.free(next, slot);
+    const alive = t.central.exchangeSpan(next);
+    expect(t.allSpans()).toEqual([alive]);
+    while (t.take(alive) >= 0);
+    for (let slot = 0; slot < THRESHOLD; slot++) t.free(alive, slot);
+    expect(t.central.exchangeSpan(alive)).toBe(alive);
+    expect(t.take(alive)).toBe(0);
+  });
+});
+
 describe("freed slots of a span that nobody holds", () => {
   test("below the threshold a full span stays full; at the threshold it is listed, and its slots are handed out again", () => {
     const t = TestCentral.create();

@@ -38,20 +38,16 @@ function random(below: number): number {
 /** As an mcache does it: the cached span, else what was freed in it, else another. */
 function alloc(spc: number): number {
   for (;;) {
-    let s = held.get(spc);
-    if (s === undefined) {
-      s = t.central.cacheSpan(spc);
-      if (s === 0) throw new Error("the region is full");
-      held.set(spc, s);
-    }
-    const addr = t.spans.nextFree(s);
+    const s = held.get(spc);
+    const addr = s === undefined ? 0 : t.spans.nextFree(s);
     if (addr !== 0) return addr;
-    if (t.freed.pending(s) >= t.central.threshold(spc)) {
+    if (s !== undefined && t.freed.pending(s) >= t.central.threshold(spc)) {
       t.freed.merge(s);
-    } else {
-      t.central.uncacheSpan(s);
-      held.delete(spc);
+      continue;
     }
+    const next = s === undefined ? t.central.cacheSpan(spc) : t.central.exchangeSpan(s);
+    if (next === 0) throw new Error("the region is full");
+    held.set(spc, next);
   }
 }
 
