@@ -11,7 +11,7 @@ import type { Job } from "./job.ts";
 const MIB = 1024 * 1024;
 /** Blocks that alloc-fresh takes in one sample, all threads together. */
 const FRESH_BYTES = 1024 * MIB;
-const FRESH_OPS = 4_000_000;
+const FRESH_OPS = 16_000_000;
 /** Blocks that may be live at once, all threads together. */
 const LIVE_BYTES = 1280 * MIB;
 /** A heap that metadata fills. */

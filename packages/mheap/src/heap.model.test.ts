@@ -68,7 +68,7 @@ function run(config: HeapConfig, list: readonly Operation[]): string[] {
   for (let page = 0; page < heap.pageMap.npages; page++) {
     if (heap.spanOf(page * PAGE_SIZE + 100) !== (owner.get(page) ?? 0)) wrong.push(`page ${page} leads to ${heap.spanOf(page * PAGE_SIZE + 100)}, not ${owner.get(page) ?? 0}`);
   }
-  if (heap.figures().inUse !== owner.size) wrong.push(`${heap.figures().inUse} pages in use, not ${owner.size}`);
+  if (heap.figures(allCaches(config)).inUse !== owner.size) wrong.push(`${heap.figures(allCaches(config)).inUse} pages in use, not ${owner.size}`);
   wrong.push(...heap.verifyPages(allCaches(config)).map((broken) => JSON.stringify(broken)));
   return wrong;
 }

@@ -14,10 +14,10 @@
  *
  * A page below the heap's end is in exactly one place, and the figures (all in pages) count accordingly:
  *
- *      in use      in a span: the page map says which                                      pagesInUse
- *      idle        free in the bitmaps, in some P's page cache or list of freed spans,     pagesMapped - pagesInUse
- *                  or being scavenged
- *        released    idle, and with the operating system                                   pagesReleased
+ *      in use      in a span: the page map says which                                      pagesMapped - idle
+ *      idle        free in the bitmaps (pagesFree), or in some P's page cache or list of
+ *                  freed spans, or being scavenged
+ *        released    idle, and with the operating system                                   pagesReleased, and in page caches
  *        free        idle, and backed by memory                                            the rest
  *
  *      HeapSys = HeapIdle + HeapInuse;   HeapIdle = free + HeapReleased      hold because the right sides are computed so
@@ -58,7 +58,7 @@ import { verifyPages, type BrokenPages, type ProcessorCaches } from "./verify-pa
 
 const {
   lock: LOCK, searchAddr: SEARCH_ADDR, pagesMapped: PAGES_MAPPED, scavenging: SCAVENGING, frontier: FRONTIER,
-  persistent: PERSISTENT, spanRecords: SPAN_RECORDS, tinyBlocks: TINY_BLOCKS, pagesInUse: PAGES_IN_USE, pagesReleased: PAGES_RELEASED,
+  persistent: PERSISTENT, spanRecords: SPAN_RECORDS, tinyBlocks: TINY_BLOCKS, pagesFree: PAGES_FREE, pagesReleased: PAGES_RELEASED,
 } = MHeap.offset;
 const { startAddr: START_ADDR, npages: NPAGES, state: STATE, tinyBits: TINY_BITS } = MSpan.offset;
 const IN_USE = SPAN_IN_USE;
@@ -215,8 +215,7 @@ export class Heap {
     const npages = mem[s + NPAGES]!;
     this.pageMap.clear(page, npages);
     this.spans.retire(s);
-    // Pairs with the loads in figures. The page is idle from here on, and nobody's but this P's until drainFreedLocked.
-    Atomics.sub(mem, this.at + PAGES_IN_USE, npages);
+    // The pages are idle from here on, and nobody's but this P's until drainFreedLocked.
     if (this.spanCache.keepFreed(s, npages)) this.drainFreedSlow();
   }
 
@@ -289,7 +288,10 @@ export class Heap {
     const min = os.pageSize > PAGE_SIZE ? os.pageSize / PAGE_SIZE : 1;
     mutexes.lock(this.lockWord, RANK);
     const range = this.pages.beginScavenge(ci, min, maxPages, hugePages);
-    if (range !== undefined) mem[this.at + SCAVENGING] = mem[this.at + SCAVENGING]! + range.npages;
+    if (range !== undefined) {
+      mem[this.at + SCAVENGING] = mem[this.at + SCAVENGING]! + range.npages;
+      this.addFreeLocked(-range.npages, 0);
+    }
     mutexes.unlock(this.lockWord, RANK);
     if (range === undefined) return 0;
     const { page, npages } = range;
@@ -299,7 +301,7 @@ export class Heap {
     } finally {
       mutexes.lock(this.lockWord, RANK);
       this.pages.endScavenge(range, released);
-      if (released) this.addReleasedLocked(npages);
+      this.addFreeLocked(npages, released ? npages : 0);
       // Pairs with the wait in allocSlow.
       Atomics.sub(mem, this.at + SCAVENGING, npages);
       Atomics.notify(mem, this.at + SCAVENGING);
@@ -309,20 +311,25 @@ export class Heap {
   }
 
   /**
-   * The figures, consistent with each other. `caches` are those of all Ps, whose scavenged pages are released too; only this P's if not
-   * given. Takes the heap lock.
+   * The figures, consistent with each other. `caches` are those of all Ps, whose idle pages are counted here; only this P's if not given.
+   * Takes the heap lock.
    */
-  figures(caches: readonly Pick<ProcessorCaches, "pageCache">[] = [{ pageCache: this.pageCache.at }]): HeapPages {
+  figures(caches: readonly ProcessorCaches[] = [{ pageCache: this.pageCache.at, spanCache: this.spanCache.at }]): HeapPages {
     const mem = this.mem;
     this.mutexes.lock(this.lockWord, RANK);
     const mapped = mem[this.at + PAGES_MAPPED]!;
-    // While this thread has the lock, a page can go from a page cache into use, and from in use to free, no other way. So in use is read
-    // first: a page on its way is counted as free, never twice.
-    const inUse = Atomics.load(mem, this.at + PAGES_IN_USE);
+    let idle = mem[this.at + PAGES_FREE]! + mem[this.at + SCAVENGING]!;
     let released = mem[this.at + PAGES_RELEASED]!;
-    for (const cache of caches) released += new PageCache(mem, cache.pageCache).scavenged;
+    // While this thread has the lock, a page goes from a page cache into a span and from a span to the freed ones, no other way. So the freed
+    // ones are read first, and free pages before scavenged ones: a page on its way counts as in use, never twice.
+    for (const cache of caches) idle += new SpanCache(mem, cache.spanCache).freedPages;
+    for (const cache of caches) {
+      const pageCache = new PageCache(mem, cache.pageCache);
+      idle += pageCache.free;
+      released += pageCache.scavenged;
+    }
     this.mutexes.unlock(this.lockWord, RANK);
-    return { mapped, inUse, released, free: mapped - inUse - released };
+    return { mapped, inUse: mapped - idle, released, free: idle - released };
   }
 
   /**
@@ -349,7 +356,9 @@ export class Heap {
     const mem = this.mem;
     const cache = this.spanCache;
     for (let s = cache.takeFreed(); s !== 0; s = cache.takeFreed()) {
-      this.pages.free((mem[s + START_ADDR]! >>> PAGE_BITS) as PageIndex, mem[s + NPAGES]!);
+      const npages = mem[s + NPAGES]!;
+      this.pages.free((mem[s + START_ADDR]! >>> PAGE_BITS) as PageIndex, npages);
+      this.addFreeLocked(npages, 0);
       const tinyBlock = mem[s + TINY_BITS]!;
       if (tinyBlock !== 0) this.tinyBlocks.free(tinyBlock as Ptr);
       cache.giveLocked(s, this.spanRecords);
@@ -384,7 +393,7 @@ export class Heap {
     if (npages < PAGE_CACHE_LIMIT) {
       if (cache.empty) {
         pages.allocToCache(cache.at);
-        this.addReleasedLocked(-cache.scavenged);
+        this.addFreeLocked(-cache.free, -cache.scavenged);
       }
       const page = cache.alloc(npages);
       if (page !== 0) {
@@ -399,18 +408,20 @@ export class Heap {
       page = pages.alloc(npages);
     }
     if (page === 0 && this.growByRestLocked(npages)) page = pages.alloc(npages);
-    if (page !== 0) this.addReleasedLocked(-pages.scav);
+    if (page !== 0) this.addFreeLocked(-npages, -pages.scav);
     return page;
   }
 
   private flushPageCacheLocked(): void {
-    this.addReleasedLocked(this.pageCache.scavenged);
+    this.addFreeLocked(this.pageCache.free, this.pageCache.scavenged);
     this.pages.flushCache(this.pageCache.at);
   }
 
-  private addReleasedLocked(npages: number): void {
+  /** Counts pages that become free in the bitmaps, or cease to be, and how many of them are scavenged. */
+  private addFreeLocked(npages: number, scavenged: number): void {
     const mem = this.mem;
-    mem[this.at + PAGES_RELEASED] = mem[this.at + PAGES_RELEASED]! + npages;
+    mem[this.at + PAGES_FREE] = mem[this.at + PAGES_FREE]! + npages;
+    mem[this.at + PAGES_RELEASED] = mem[this.at + PAGES_RELEASED]! + scavenged;
   }
 
   /** Grows the heap by at least `npages`, and up to the end of a chunk. */
@@ -439,17 +450,14 @@ export class Heap {
     const mem = this.mem;
     const page = this.frontier.takeHeap(npages) as PageIndex;
     mem[this.at + PAGES_MAPPED] = mem[this.at + PAGES_MAPPED]! + npages;
-    this.addReleasedLocked(npages);
+    this.addFreeLocked(npages, npages);
     this.pages.grow(page, npages);
   }
 
   /** Makes a span of pages that only this thread holds, and publishes it. */
   private initSpan(s: SpanPtr, page: PageIndex, npages: number, scav: number, spanClass: number): SpanPtr {
-    const mem = this.mem;
     this.spans.init(s, ((page << PAGE_BITS) >>> 0) as Addr, npages, spanClass, scav === npages ? 0 : 1);
     this.pageMap.set(page, npages, s);
-    // Pairs with the load in figures, and publishes the page map's entries.
-    Atomics.add(mem, this.at + PAGES_IN_USE, npages);
     return s;
   }
 

@@ -43,6 +43,12 @@ export class PageCache {
     this.scav = 0;
   }
 
+  /** Pages of the block that are free. */
+  get free(): number {
+    const mem = this.mem;
+    return popcount32(mem[this.at + FREE]!) + popcount32(mem[this.at + FREE + 1]!);
+  }
+
   /** Pages of the block that are free and scavenged. */
   get scavenged(): number {
     const mem = this.mem;

@@ -100,6 +100,11 @@ export class SpanCache {
     for (let s = this.take(); s !== 0; s = this.take()) records.free(s);
   }
 
+  /** Pages of the freed spans that wait. */
+  get freedPages(): number {
+    return Atomics.load(this.mem, this.at + FREED_PAGES);
+  }
+
   /** Whether no more freed spans can be kept: those that wait have to be given back first. */
   get freedFull(): boolean {
     return this.mem[this.at + FREED_LEN] === FREED_SIZE;

@@ -14,7 +14,7 @@
  *      pageCache           a page cache has a block of 64 pages of the heap, and scavenged ones only among its free ones
  *      spanCache           a P has 0 to 128 different dead records, and 0 to 16 freed spans with freedPages pages in all
  *      pagesMapped         = heapEnd - firstPage
- *      pagesInUse          = pages of all spans
+ *      pagesFree           = free pages in the bitmaps
  *      pagesReleased       = scavenged pages in the bitmaps
  *      scavenging          = pages found nowhere
  *      spanRecords         records handed out = spans + records in caches + freed spans
@@ -33,7 +33,7 @@ import { FREED_SPANS_SIZE, SPAN_CACHE_SIZE, SpanCacheRec } from "./span-cache.ts
 /** The names of what {@link verifyPages} checks. */
 export type PageInvariant =
   | "sysmem" | "grown" | "outside" | "scavenged" | "summary" | "searchAddr" | "pageMap" | "onePlace" | "pageCache" | "spanCache"
-  | "pagesMapped" | "pagesInUse" | "pagesReleased" | "scavenging" | "spanRecords" | "tinyBlocks";
+  | "pagesMapped" | "pagesFree" | "pagesReleased" | "scavenging" | "spanRecords" | "tinyBlocks";
 
 /** One broken invariant at one place. */
 export interface BrokenPages {
@@ -73,7 +73,6 @@ class PageVerifier {
   private readonly heapEnd: number;
   private cachedRecords = 0;
   private spanCount = 0;
-  private spanPages = 0;
   private tinySpans = 0;
 
   constructor(heap: Heap) {
@@ -248,7 +247,6 @@ class PageVerifier {
   private countSpan(s: SpanPtr, first: number, npages: number, tiny: boolean): void {
     const { heap, mem } = this;
     this.spanCount++;
-    this.spanPages += npages;
     if (tiny) this.tinySpans++;
     for (let page = first + 1; page < first + npages; page++) this.check("pageMap", `page ${page}`, s, mem[heap.pageMap.at + page] ?? 0);
   }
@@ -265,15 +263,17 @@ class PageVerifier {
     let lost = 0;
     let firstLost = -1;
     let scavenged = 0;
+    let free = 0;
     for (let page: number = heap.firstPage; page < this.heapEnd; page++) {
       if (this.bitsOf(page) >= 2) scavenged++;
+      if ((this.bitsOf(page) & 1) === 0) free++;
       if (place[page] !== NOWHERE) continue;
       lost++;
       if (firstLost < 0) firstLost = page;
     }
-    const figure = (name: "pagesMapped" | "pagesInUse" | "pagesReleased" | "scavenging"): number => mem[heap.at + MHeap.offset[name]]!;
+    const figure = (name: "pagesMapped" | "pagesFree" | "pagesReleased" | "scavenging"): number => mem[heap.at + MHeap.offset[name]]!;
     this.check("pagesMapped", "pagesMapped", this.heapEnd - heap.firstPage, figure("pagesMapped"));
-    this.check("pagesInUse", "pagesInUse", this.spanPages, figure("pagesInUse"));
+    this.check("pagesFree", "pagesFree", free, figure("pagesFree"));
     this.check("pagesReleased", "pagesReleased", scavenged, figure("pagesReleased"));
     this.check("scavenging", "scavenging", lost, figure("scavenging"));
     if (lost !== figure("scavenging") && lost > 0) this.report("onePlace", `page ${firstLost}`, "one place", PLACES[NOWHERE]!);
