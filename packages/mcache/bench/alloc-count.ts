@@ -7,7 +7,7 @@
  */
 import { MSpan, Spans, type SpanPtr } from "@mallocgc/mspan";
 import { createRegion, planRegion, type Addr, type Ptr, type Region } from "@mallocgc/sysmem";
-import { run, time, type Figures } from "./measure.ts";
+import { run, time, type Figures } from "@mallocgc/testing";
 
 const { startAddr: START_ADDR, elemSize: ELEM_SIZE, freeIndex: FREE_INDEX, allocCache: ALLOC_CACHE, needzero: NEEDZERO, allocCount: ALLOC_COUNT } = MSpan.offset;
 const B64 = 13;

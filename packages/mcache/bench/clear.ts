@@ -7,7 +7,7 @@
  */
 import { Clearer } from "@mallocgc/mcache";
 import { bulkKernel, createRegion, type Region } from "@mallocgc/sysmem";
-import { run, time, type Figures } from "./measure.ts";
+import { run, time, type Figures } from "@mallocgc/testing";
 
 const BYTES = 1 << 20;
 const START = 1 << 16;

@@ -11,7 +11,7 @@ import { makeSpanClass, sizeToClass } from "@mallocgc/sizeclass";
 import { PAGE_SIZE } from "@mallocgc/sysmem";
 // eslint-disable-next-line no-restricted-imports -- the test heap of this very package
 import { TestCache } from "../src/testing/test-cache.ts";
-import { run, time, type Figures } from "./measure.ts";
+import { run, time, type Figures } from "@mallocgc/testing";
 
 const BATCH = 10_000;
 

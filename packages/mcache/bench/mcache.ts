@@ -8,7 +8,7 @@
 import { makeSpanClass, sizeToClass } from "@mallocgc/sizeclass";
 // eslint-disable-next-line no-restricted-imports -- the test heap of this very package
 import { TestCache } from "../src/testing/test-cache.ts";
-import { run, time, type Figures } from "./measure.ts";
+import { run, time, type Figures } from "@mallocgc/testing";
 
 const BATCH = 1000;
 

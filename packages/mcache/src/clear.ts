@@ -1,7 +1,7 @@
 /**
  * Clearing a block: a loop of 8-byte stores for small blocks, the kernel's `memory.fill` for larger ones, where its call pays.
  *
- * Both are far cheaper than the engine's own `fill` on shared memory (docs/decisions: clearing).
+ * Both are far cheaper than the engine's own `fill` on shared memory (docs/decisions/0008).
  */
 import { bulkKernel, type BulkKernel, type Region } from "@mallocgc/sysmem";
 

@@ -6,7 +6,7 @@
 import { makeSpanClass, sizeToClass } from "@mallocgc/sizeclass";
 // eslint-disable-next-line no-restricted-imports -- the test heap of this very package
 import { TestCentral } from "../src/testing/test-central.ts";
-import { run, time, type Figures } from "./measure.ts";
+import { run, time, type Figures } from "@mallocgc/testing";
 
 const B64: number = makeSpanClass(sizeToClass(64), true);
 const BATCH = 1000;

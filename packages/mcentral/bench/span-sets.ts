@@ -11,7 +11,7 @@ import { Worker, isMainThread, parentPort, workerData } from "node:worker_thread
 import { MCentral, SpanSets } from "@mallocgc/mcentral";
 import { MSpan, type SpanPtr } from "@mallocgc/mspan";
 import { Mutexes, RANK_CENTRAL, createRegion, openRegion, type Ptr, type Region } from "@mallocgc/sysmem";
-import { run, time, type Figures } from "./measure.ts";
+import { run, time, type Figures } from "@mallocgc/testing";
 
 const BATCH = 1000;
 const CENTRAL = 1024 as Ptr;

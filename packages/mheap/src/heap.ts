@@ -24,7 +24,7 @@
  *
  * Fresh memory reads as zero, and so does what the operating system has taken back; anything else has to be zeroed before
  * use. The scavenged bits tell them apart: a span needs zeroing unless all its pages were scavenged. (Go also keeps a zeroed mark per arena,
- * because on some systems scavenged memory does not read as zero; see docs/decisions.)
+ * because on some systems scavenged memory does not read as zero; see docs/decisions/0007.)
  *
  * One object per thread over state that is all in the region; `pageCache` and `spanCache` are parts of the P's record, and
  * only that P's thread uses this object. The heap lock is `lockWord`, of rank RANK_HEAP; whoever else uses `persistent` or

@@ -5,7 +5,7 @@
  */
 import { FREED_HELD, FreedBits, MSpan, Spans, type SpanPtr } from "@mallocgc/mspan";
 import { createRegion, planRegion, type Addr } from "@mallocgc/sysmem";
-import { run, time, type Figures } from "./measure.ts";
+import { run, time, type Figures } from "@mallocgc/testing";
 
 const B64 = 13;
 const NELEMS = 126;

@@ -8,7 +8,7 @@
 import { CLASS_TO_DIV_MAGIC, CLASS_TO_PAGES, NUM_SIZE_CLASSES, objectIndex } from "@mallocgc/sizeclass";
 import { MSpan, Spans, type SpanPtr } from "@mallocgc/mspan";
 import { PAGE_SIZE, createRegion, planRegion, type Addr } from "@mallocgc/sysmem";
-import { run, time, type Figures } from "./measure.ts";
+import { run, time, type Figures } from "@mallocgc/testing";
 
 const SPANS = 64;
 const BATCH = 4096;

@@ -1,1 +1,3 @@
+export { run, time, type Figures } from "./measure.ts";
 export { readmeExample, runReadmeExample, type ReadmeExample } from "./readme-example.ts";
+export { canCheckModels, checkModel, type ModelResult } from "./spin-model.ts";
