@@ -25,7 +25,7 @@ import {
 
 const WARM_UP_MS = 80;
 /** Fresh memory is allocated by the slow path for the most part at large sizes, which V8 optimises later than a short loop. */
-const WARM_UP_FRESH_MS = 400;
+const WARM_UP_FRESH_MS = 300;
 const WARM_UP_MAX_MS = 500;
 const WARM_UP_HEAP_BYTES = 256 * 1024 * 1024;
 /** Operations per call of a kernel: many calls, each too short for on-stack replacement to matter. */

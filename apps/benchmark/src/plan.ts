@@ -11,7 +11,9 @@ import type { Job } from "./job.ts";
 const MIB = 1024 * 1024;
 /** Blocks that alloc-fresh takes in one sample, all threads together. */
 const FRESH_BYTES = 1024 * MIB;
-const FRESH_OPS = 16_000_000;
+const FRESH_OPS = 4_000_000;
+/** With several threads: a short run would be decided by who starts first. */
+const FRESH_OPS_TOGETHER = 16_000_000;
 /** Blocks that may be live at once, all threads together. */
 const LIVE_BYTES = 1280 * MIB;
 /** A heap that metadata fills. */
@@ -123,7 +125,7 @@ function makeJob(c: BenchCase, impl: ImplementationId, distribution: Distributio
   const perBlock = mean * 1.25 + 32;
   switch (c.case) {
     case "alloc-fresh": {
-      const ops = Math.floor(Math.min(FRESH_OPS, FRESH_BYTES / mean) / c.threads);
+      const ops = Math.floor(Math.min(c.threads === 1 ? FRESH_OPS : FRESH_OPS_TOGETHER, FRESH_BYTES / mean) / c.threads);
       return { ...job, ops, heapBytes: wholePages(ops * c.threads * perBlock) };
     }
     case "free-ring":
