@@ -102,7 +102,7 @@ export class Cache {
       s = this.central.cacheSpan(spanClass);
     } else {
       this.countAllocs(old);
-      if (this.freed.pending(old) >= this.central.threshold(spanClass)) {
+      if (this.freed.pendingHint(old) >= this.central.threshold(spanClass)) {
         this.freed.merge(old);
         mem[old + HELD_SINCE] = mem[old + ALLOC_COUNT]!;
         return true;

@@ -139,7 +139,8 @@ export class Central {
   private grow(spanClass: number): SpanPtr {
     const s = this.heap.alloc(PAGES_OF[spanClass >> 1]!, spanClass);
     const threshold = this.base + spanClass * WORDS + THRESHOLD;
-    if (s !== NIL && this.mem[threshold] === 1) Atomics.store(this.mem, threshold, reuseThreshold(NELEMS_OF[spanClass]!));
+    const normal = reuseThreshold(NELEMS_OF[spanClass]!);
+    if (s !== NIL && this.mem[threshold] !== normal) Atomics.store(this.mem, threshold, normal);
     return s;
   }
 
@@ -191,7 +192,7 @@ export class Central {
     // Plain: the lock that follows publishes these two.
     mem[s + HOLDER] = 0;
     mem[s + SWEEPGEN] = mem[this.spans.heapSweepgen]!;
-    if (this.spans.isSpent(s) && this.freed.pending(s) < this.threshold(mem[s + SPAN_CLASS]!)) mem[s + ALLOC_COUNT] = mem[s + NELEMS]!;
+    if (this.spans.isSpent(s) && this.freed.pendingHint(s) < this.threshold(mem[s + SPAN_CLASS]!)) mem[s + ALLOC_COUNT] = mem[s + NELEMS]!;
     else this.freed.merge(s);
   }
 

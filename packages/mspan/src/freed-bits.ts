@@ -116,6 +116,11 @@ export class FreedBits {
     return ((Atomics.load(this.mem, this.mem[s + FREED_BITS]! + (slot >>> 5)) >>> (slot & 31)) & 1) === 1;
   }
 
+  /** As {@link pending}, by a plain read: perhaps a moment old. For the holder, whom `setState` will tell the truth. */
+  pendingHint(s: SpanPtr): number {
+    return freedCount(this.mem[s + FREED]!);
+  }
+
   /** Freed slots waiting to be merged. */
   pending(s: SpanPtr): number {
     return freedCount(Atomics.load(this.mem, s + FREED));

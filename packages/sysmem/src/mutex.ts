@@ -138,8 +138,8 @@ export class Mutexes {
 
   private lockSlow(word: Ptr, rank: LockRank): void {
     if (!this.shared) this.failTimeout(word, rank, 0);
-    const deadline = performance.now() + this.timeoutMs;
     if (this.spin(word, SPINS)) return;
+    const deadline = performance.now() + this.timeoutMs;
     if (this.mayBlock) this.sleepUntilTaken(word, rank, deadline);
     else this.spinUntilTaken(word, rank, deadline);
   }
