@@ -3,7 +3,7 @@ export { SysmemError, type SysmemErrorCode } from "./errors.ts";
 export { FIXALLOC_CHUNK_BYTES, FixAlloc, FixAllocRecord, type FixAllocOptions } from "./fixalloc.ts";
 export { Frontier, FrontierRecord } from "./frontier.ts";
 export { bulkKernel, loadKernel, type BulkKernel } from "./kernel.ts";
-export { LOCK_ORDER, RANK_CENTRAL, RANK_HEAP, lockName, type LockOrderEntry, type LockRank } from "./lock-order.ts";
+export { LOCK_ORDER, RANK_CENTRAL, RANK_HEAP, RANK_ROOTS, RANK_SPECIALS, RANK_TYPES, lockName, type LockOrderEntry, type LockRank } from "./lock-order.ts";
 export { MAX_LOCK_OWNER, Mutexes, type MutexOptions } from "./mutex.ts";
 export { openOsPages, type OsPages, type OsPagesBackend } from "./os-pages.ts";
 export { PERSISTENT_CHUNK_BYTES, PERSISTENT_LARGE_BYTES, PersistentAlloc, PersistentAllocRecord } from "./persistentalloc.ts";
