@@ -12,18 +12,28 @@
  */
 import { NUM_SPAN_CLASSES } from "@mallocgc/sizeclass";
 import type { Central } from "@mallocgc/mcentral";
-import { MSpan, type FreedBits, type SpanPtr, type Spans } from "@mallocgc/mspan";
+import { MSpan, SCAN_NEVER, type FreedBits, type SpanPtr, type Spans } from "@mallocgc/mspan";
 import type { Addr, Ptr, Region, TableSpec } from "@mallocgc/sysmem";
 import { MCache } from "./cache-record.ts";
 import { Clearer } from "./clear.ts";
 
-const { alloc: ALLOC, owner: OWNER, smallAllocs: SMALL_ALLOCS, smallFrees: SMALL_FREES } = MCache.offset;
+const { alloc: ALLOC, owner: OWNER, black: BLACK, smallAllocs: SMALL_ALLOCS, smallFrees: SMALL_FREES } = MCache.offset;
 const {
   startAddr: START_ADDR, elemSize: ELEM_SIZE, nelems: NELEMS, freeIndex: FREE_INDEX, allocCache: ALLOC_CACHE, needzero: NEEDZERO,
   heldSince: HELD_SINCE, allocCount: ALLOC_COUNT, sweepgen: SWEEPGEN, holder: HOLDER, spanClass: SPAN_CLASS,
+  freeIndexForScan: FREE_INDEX_FOR_SCAN,
 } = MSpan.offset;
+const NEVER = SCAN_NEVER;
 const NIL = 0 as Addr;
 const CLASSES = NUM_SPAN_CLASSES;
+
+/** What a cache tells the collector, if the heap has one. */
+export interface RefillHooks {
+  /** Before a span of that class is taken: the thread takes notice of the collector's phase, which may take all its cached spans away. */
+  beforeRefill(spanClass: number): void;
+  /** A span was taken (`sign` 1) or, in the generation it was taken in, given back (-1), with `bytes` of it not handed out. */
+  countLive(spanClass: number, bytes: number, sign: number): void;
+}
 
 /** The mcache of one P, for the thread that is that P. */
 export class Cache {
@@ -36,8 +46,9 @@ export class Cache {
   private readonly spans: Spans;
   private readonly freed: FreedBits;
   private readonly central: Central;
+  private readonly hooks: RefillHooks | undefined;
 
-  constructor(region: Region, base: Ptr, emptySpan: Ptr, spans: Spans, freed: FreedBits, central: Central) {
+  constructor(region: Region, base: Ptr, emptySpan: Ptr, spans: Spans, freed: FreedBits, central: Central, hooks?: RefillHooks) {
     this.mem = region.i32;
     this.f64 = region.f64;
     this.base = base;
@@ -46,6 +57,7 @@ export class Cache {
     this.spans = spans;
     this.freed = freed;
     this.central = central;
+    this.hooks = hooks;
   }
 
   /** The table this layer keeps in the region: the empty span, all zero for ever. */
@@ -57,6 +69,7 @@ export class Cache {
   init(owner: number): void {
     const mem = this.mem;
     mem[this.base + OWNER] = owner;
+    mem[this.base + BLACK] = 0;
     mem.fill(this.emptySpan, this.base + ALLOC, this.base + ALLOC + CLASSES);
   }
 
@@ -96,6 +109,7 @@ export class Cache {
    */
   refill(spanClass: number): boolean {
     const mem = this.mem;
+    this.hooks?.beforeRefill(spanClass);
     const old = mem[this.base + spanClass]! as SpanPtr;
     let s: SpanPtr;
     if (old === this.emptySpan) {
@@ -112,10 +126,41 @@ export class Cache {
     }
     if (s === 0) return false;
     mem[s + HELD_SINCE] = mem[s + ALLOC_COUNT]!;
-    mem[s + SWEEPGEN] = mem[this.spans.heapSweepgen]! + 3;
+    mem[s + SWEEPGEN] = mem[s + SWEEPGEN]! + 3;
     mem[s + HOLDER] = mem[this.base + OWNER]!;
+    if (mem[this.base + BLACK] !== 0) this.allocateBlack(s);
+    this.hooks?.countLive(spanClass, this.freeBytes(s), 1);
     mem[this.base + spanClass] = s;
     return true;
+  }
+
+  /**
+   * From now on what this P allocates counts as marked (`on`), or does not any more. With `on`, of each cached span the slots handed out from here on; of
+   * a span cached later, those handed out after that.
+   */
+  setBlack(on: boolean): void {
+    const mem = this.mem;
+    mem[this.base + BLACK] = on ? 1 : 0;
+    if (!on) return;
+    for (let spc = 0; spc < CLASSES; spc++) {
+      const s = mem[this.base + spc]! as SpanPtr;
+      if (s !== this.emptySpan) this.allocateBlack(s);
+    }
+  }
+
+  /** Whether what this P allocates counts as marked. */
+  get black(): boolean {
+    return this.mem[this.base + BLACK] !== 0;
+  }
+
+  /** Slots are handed out in ascending order, so one index tells the new from the old; the lowest of a cycle counts. */
+  private allocateBlack(s: SpanPtr): void {
+    const mem = this.mem;
+    if (mem[s + FREE_INDEX]! < mem[s + FREE_INDEX_FOR_SCAN]!) mem[s + FREE_INDEX_FOR_SCAN] = mem[s + FREE_INDEX]!;
+  }
+
+  private freeBytes(s: SpanPtr): number {
+    return (this.mem[s + NELEMS]! - this.mem[s + ALLOC_COUNT]!) * this.mem[s + ELEM_SIZE]!;
   }
 
   /** Gives every cached span back to its central, as before a sweep, a detach, or an exact reading of the heap. */
@@ -126,8 +171,18 @@ export class Cache {
       if (s === this.emptySpan) continue;
       this.countAllocs(s);
       mem[this.base + spc] = this.emptySpan;
-      this.central.uncacheSpan(s);
+      this.release(spc, s);
     }
+  }
+
+  private release(spanClass: number, s: SpanPtr): void {
+    const mem = this.mem;
+    if (this.hooks !== undefined && mem[s + SWEEPGEN] === mem[this.spans.heapSweepgen]! + 3) {
+      this.hooks.countLive(spanClass, (mem[s + NELEMS]! - this.spans.countHandedOut(s)) * mem[s + ELEM_SIZE]!, -1);
+      // Cached in the short time between a cycle's new sweepgen and this P's ack of it: its objects are of the new generation.
+      if (mem[this.base + BLACK] === 0) mem[s + FREE_INDEX_FOR_SCAN] = NEVER;
+    }
+    this.central.uncacheSpan(s);
   }
 
   /** Counts what was allocated from the span since it was taken or last counted. */

@@ -36,8 +36,9 @@ export class Tiny {
   private readonly bits: TinyBits;
   private readonly heap: Heap;
   private readonly slots: SlotSink;
+  private readonly collected: boolean;
 
-  constructor(region: Region, base: Ptr, cache: Cache, spans: Spans, bits: TinyBits, heap: Heap, slots: SlotSink) {
+  constructor(region: Region, base: Ptr, cache: Cache, spans: Spans, bits: TinyBits, heap: Heap, slots: SlotSink, collected = false) {
     this.mem = region.i32;
     this.f64 = region.f64;
     this.base = base;
@@ -46,6 +47,7 @@ export class Tiny {
     this.bits = bits;
     this.heap = heap;
     this.slots = slots;
+    this.collected = collected;
   }
 
   /** An object of 1 to 15 bytes, zeroed; 0 when the region is exhausted. */
@@ -58,7 +60,7 @@ export class Tiny {
     else if ((size & 1) === 0) offset = (offset + 1) & ~1;
     const tiny = mem[base + TINY]!;
     if (tiny === 0 || offset + size > TINY_BLOCK) return this.allocSlow(size);
-    this.bits.add(mem[base + TINY_MASKS]!, offset);
+    if (!this.collected) this.bits.add(mem[base + TINY_MASKS]!, offset);
     mem[base + TINY_OFFSET] = offset + size;
     const at = (base + TINY_ALLOCS) >>> 1;
     this.f64[at] = this.f64[at]! + 1;
@@ -72,6 +74,13 @@ export class Tiny {
     const base = this.base;
     const addr = this.cache.alloc(TINY_CLASS, ZERO);
     if (addr === NIL) return NIL;
+    if (this.collected) {
+      if (mem[base + TINY] === 0 || size < mem[base + TINY_OFFSET]!) {
+        mem[base + TINY] = addr;
+        mem[base + TINY_OFFSET] = size;
+      }
+      return addr;
+    }
     const s = mem[base + ALLOC + TINY_CLASS]! as SpanPtr;
     const slot = this.spans.slotOf(s, addr);
     if (this.bits.block(s) === 0 && !this.heap.attachTinyBits(s)) {
@@ -102,7 +111,7 @@ export class Tiny {
   }
 
   private close(addr: number, masks: number): void {
-    if (!this.bits.close(masks)) return;
+    if (this.collected || !this.bits.close(masks)) return;
     const s = this.heap.spanOf(addr);
     this.slots.free(s, this.spans.slotOf(s, addr));
   }

@@ -19,6 +19,8 @@ const THRESHOLD = reuseThreshold(NELEMS);
  */
 class TestSweeper implements Sweeper {
   readonly swept: SpanPtr[] = [];
+  /** Pages that were to be swept free before the heap was asked for new ones. */
+  readonly reclaimed: number[] = [];
   readonly dead = new Set<number>();
   readonly t: TestCentral;
   /** Spans that another thread is sweeping. */
@@ -38,6 +40,10 @@ class TestSweeper implements Sweeper {
     for (const slot of t.live(s)) if (this.dead.delete(t.spans.slotAddr(s, slot))) t.freed.free(s, slot, Infinity);
     Atomics.store(t.mem, s + F.sweepgen, t.mem[t.spans.heapSweepgen]!);
     this.swept.push(s);
+  }
+
+  reclaim(npages: number): void {
+    this.reclaimed.push(npages);
   }
 
   /** All slots of the span are unreachable from now on. */

@@ -19,7 +19,11 @@
  * up to an eighth of a full span may lie idle. When the heap is exhausted, `reclaim` offers those too, and sets the threshold to 1 until
  * the class can grow again.
  *
- * Invariants, under the lock: a span on a full set is in state full, one on a partial set in state listed; it has no holder.
+ * In a collected heap a new cycle may begin between any two instructions here. So whether a span is swept is read off the span (its own `sweepgen`), never off the
+ * heap's: a span goes to the set of the parity that its sweepgen says, and an mcache adds 3 to it. A span that was swept when it was taken and is not any more
+ * when it comes back lands, rightly, among the unswept ones. A cached span that a new cycle has made stale is swept as it comes back.
+ *
+ * Invariants, under the lock: a span on a full set is in state full, one on a partial set in state listed; it has no holder; it is on a set of its sweepgen's parity.
  */
 import { CLASS_TO_PAGES, NUM_SPAN_CLASSES } from "@mallocgc/sizeclass";
 import type { Heap } from "@mallocgc/mheap";
@@ -136,7 +140,39 @@ export class Central {
     return false;
   }
 
+  /**
+   * An unswept span of that class, taken off its set and acquired for sweeping (sweepgen h-1); 0 when there is none. The caller sweeps it and gives it to `uncacheSpan`.
+   */
+  takeForSweep(spanClass: number, sweeper: Sweeper): SpanPtr {
+    const central = this.recordOf(spanClass);
+    for (let kind = PARTIAL_SETS; kind <= FULL_SETS; kind += FULL_SETS - PARTIAL_SETS) {
+      for (;;) {
+        const s = this.take(central, kind + 1 - this.sweptIndex());
+        if (s === NIL) break;
+        // If not, whoever has acquired it puts it back on a set.
+        if (sweeper.tryAcquire(s)) return s;
+      }
+    }
+    return NIL;
+  }
+
+  /** Takes one span, wherever it stands, off the unswept set it is on, acquired for sweeping. False when it is on none, or swept. */
+  takeThisForSweep(s: SpanPtr, sweeper: Sweeper): boolean {
+    const spanClass = this.mem[s + SPAN_CLASS]!;
+    const central = this.recordOf(spanClass);
+    this.mutexes.lock((central + LOCK) as Ptr, RANK);
+    const set = this.sets.setOfLocked(spanClass, s);
+    const taken = set >= 0 && sweeper.tryAcquire(s);
+    if (taken) {
+      this.sets.removeLocked(central, set, s);
+      this.freed.setState(s, set < FULL_SETS ? STATE_LISTED : STATE_FULL, STATE_HELD);
+    }
+    this.mutexes.unlock((central + LOCK) as Ptr, RANK);
+    return taken;
+  }
+
   private grow(spanClass: number): SpanPtr {
+    this.sweeper?.reclaim(PAGES_OF[spanClass >> 1]!);
     const s = this.heap.alloc(PAGES_OF[spanClass >> 1]!, spanClass);
     const threshold = this.base + spanClass * WORDS + THRESHOLD;
     const normal = reuseThreshold(NELEMS_OF[spanClass]!);
@@ -186,14 +222,25 @@ export class Central {
     return next !== NIL && this.hasFreeSlot(next) ? next : this.cacheSpan(spanClass);
   }
 
-  /** What the holder does before it lets go: the record says that nobody holds the span, is swept, and `allocCount` is exact. */
+  /** What the holder does before it lets go: the record says that nobody holds the span and when it was swept, and `allocCount` is exact. */
   private prepare(s: SpanPtr): void {
     const mem = this.mem;
-    // Plain: the lock that follows publishes these two.
+    const gen = mem[s + SWEEPGEN]!;
+    // Plain: the lock that follows publishes these two. An odd generation is that of a cached span, 3 above the one it was swept in.
     mem[s + HOLDER] = 0;
-    mem[s + SWEEPGEN] = mem[this.spans.heapSweepgen]!;
+    if ((gen & 1) === 1) this.uncached(s, gen);
     if (this.spans.isSpent(s) && this.freed.pendingHint(s) < this.threshold(mem[s + SPAN_CLASS]!)) mem[s + ALLOC_COUNT] = mem[s + NELEMS]!;
     else this.freed.merge(s);
+  }
+
+  private uncached(s: SpanPtr, gen: number): void {
+    const stale = gen === ((Atomics.load(this.mem, this.spans.heapSweepgen) + 1) | 0);
+    if (stale && this.sweeper !== undefined) {
+      this.mem[s + SWEEPGEN] = gen - 2;
+      this.sweeper.sweep(s);
+    } else {
+      this.mem[s + SWEEPGEN] = gen - 3;
+    }
   }
 
   /** Puts a prepared span on the set it belongs to; true if it is empty, on no set, and the caller's to free. */
@@ -209,7 +256,7 @@ export class Central {
     // Less waits than was freed while some thread has a slot to count: then it is that thread that will find the span empty.
     const empty = waiting === allocCount;
     if (empty) this.freed.setState(s, STATE_LISTED, STATE_HELD);
-    else this.sets.pushLocked(central, mem[s + SPAN_CLASS]!, (full ? FULL_SETS : PARTIAL_SETS) + this.sweptIndex(), s);
+    else this.sets.pushLocked(central, mem[s + SPAN_CLASS]!, (full ? FULL_SETS : PARTIAL_SETS) + this.parityOf(s), s);
     return empty;
   }
 
@@ -281,6 +328,11 @@ export class Central {
     }
     this.mutexes.unlock((central + LOCK) as Ptr, RANK);
     return moved;
+  }
+
+  /** Which of the two sets of a kind a span belongs to, by the generation it was swept in. */
+  private parityOf(s: SpanPtr): number {
+    return (this.mem[s + SWEEPGEN]! >>> 1) & 1;
   }
 
   /** Which of the two sets of a kind is the swept one. */

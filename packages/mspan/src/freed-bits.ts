@@ -62,12 +62,15 @@ const MAX_WORDS = 32;
 export class FreedBits {
   readonly mem: Int32Array;
   readonly spans: Spans;
+  /** Whether the words behind `freedBits` are mark bits: nothing is freed by hand then, and a merge only counts. */
+  private readonly collected: boolean;
   /** What a merge found dead, word by word; of no meaning outside it. */
   private readonly dead: Int32Array = new Int32Array(MAX_WORDS);
 
-  constructor(region: Region, spans: Spans) {
+  constructor(region: Region, spans: Spans, collected = false) {
     this.mem = region.i32;
     this.spans = spans;
+    this.collected = collected;
   }
 
   /**
@@ -133,6 +136,10 @@ export class FreedBits {
   merge(s: SpanPtr): number {
     const mem = this.mem;
     const { spans, dead } = this;
+    if (this.collected) {
+      mem[s + ALLOC_COUNT] = spans.countHandedOut(s);
+      return 0;
+    }
     const nelems = mem[s + NELEMS]!;
     const nwords = (nelems + 31) >>> 5;
     const freedBits = mem[s + FREED_BITS]!;

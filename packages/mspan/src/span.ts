@@ -8,8 +8,10 @@
  *     slot i is live         <=>  it was handed out and bit i of the freed bits is clear
  *
  * A fresh span borrows bits that are zero for ever; its own come into use at the first merge. Bits beyond `nelems` are never set, and never in
- * `allocCache` either, so the fast path needs no bound. A record is 128 bytes, two cache lines: what the holder writes at each allocation stands in the first, what other
- * threads write (freeing, listing, sweeping) in the second.
+ * `allocCache` either, so the fast path needs no bound. A record is 128 bytes, two cache lines: what the holder writes at each allocation, and all that a marker reads, stands
+ * in the first, what other threads write (freeing, listing, sweeping) in the second.
+ *
+ * In a collected heap nothing is freed by hand: the words behind `freedBits` are the mark bits, and the sweep writes `allocBits`.
  *
  * States: dead -> in use (published last, with `Atomics.store`, once everything else is filled in) -> dead. A reader that
  * is given an address from outside loads the state first.
@@ -26,6 +28,9 @@ export const SPAN_IN_USE = 1;
 /** The pages belong to someone who manages them by hand (Go's mSpanManual). */
 export const SPAN_MANUAL = 2;
 
+/** `freeIndexForScan` of a span in which no slot counts as marked for being new. */
+export const SCAN_NEVER = 0x7fffffff;
+
 /** Names of the states, by number. */
 export const SPAN_STATE_NAMES: readonly string[] = ["dead", "in use", "manual"];
 
@@ -39,15 +44,17 @@ const fields = {
   needzero: { access: "owner", doc: "1 when free slots may hold old bytes" },
   spanClass: { access: "const", doc: "size class * 2 + noscan" },
   npages: { access: "const", doc: "length of the run, in pages" },
-  limit: { access: "const", doc: "address after the last slot" },
+  freedBits: { access: "const", doc: "word index of the freed bits, set = dead; in a collected heap of the mark bits, set = marked" },
   ownAllocBits: { access: "owner", words: 2, doc: "the allocation bits themselves, for spans of at most 64 slots" },
   heldSince: { access: "owner", doc: "slots already handed out when the holder took the span: what it allocated is the rest" },
-  spare0: { access: "owner", words: 3, doc: "room for what the collector will need of the holder" },
+  divMagic: { access: "const", doc: "offset * divMagic >>> 32 is the slot (Go's division magic); 0 for a large object" },
+  freeIndexForScan: { access: "owner", doc: "slots handed out at or above it count as marked in this cycle; 0x7fffffff when none do" },
+  heapBits: { access: "const", doc: "word index of the heap bits, one per word of the span: it holds a pointer; 0 when there are none" },
 
   state: { access: "atomic", doc: "0 dead, 1 in use, 2 manual" },
   sweepgen: { access: "atomic", doc: "h-2 unswept, h-1 being swept, h swept, h+1 cached and stale, h+3 cached and swept" },
   freed: { access: "atomic", doc: "who holds the span, and how many freed slots are not yet merged (freed-bits.ts)" },
-  freedBits: { access: "const", doc: "word index of the freed bits (the mark bits of a collected heap): set = dead" },
+  limit: { access: "const", doc: "address after the last slot" },
   ownFreedBits: { access: "atomic", words: 2, doc: "the freed bits themselves, for spans of at most 64 slots" },
   allocCount: { access: "owner", doc: "slots handed out and not merged back, as of the last time the span was taken, merged or put back" },
   holder: { access: "owner", doc: "P id + 1 whose mcache holds the span; 0 when none" },

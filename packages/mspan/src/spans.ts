@@ -4,26 +4,30 @@
  * The fast path is `nextFreeFast`: one test, three loads of the record and two stores. It knows only the 32-slot window in
  * `allocCache`; `nextFree` moves the window on. Both are for the holder alone. Nothing here takes a lock.
  */
-import { CLASS_TO_SIZE } from "@mallocgc/sizeclass";
+import { CLASS_TO_SIZE, NUM_SIZE_CLASSES } from "@mallocgc/sizeclass";
 import { PAGE_SHIFT, type Addr, type Ptr, type Region, type TableSpec } from "@mallocgc/sysmem";
 import { FREED_HELD } from "./freed-word.ts";
 import { heapBitsBytes, inlineBitsBytes, SPAN_CLASS_TO_NELEMS } from "./span-shape.ts";
-import { MSpan, SPAN_DEAD, SPAN_IN_USE, type SpanPtr } from "./span.ts";
+import { MSpan, SCAN_NEVER, SPAN_DEAD, SPAN_IN_USE, type SpanPtr } from "./span.ts";
 
 const {
   startAddr: START_ADDR, elemSize: ELEM_SIZE, nelems: NELEMS, freeIndex: FREE_INDEX, allocCache: ALLOC_CACHE,
   allocBits: ALLOC_BITS, needzero: NEEDZERO, spanClass: SPAN_CLASS, npages: NPAGES, limit: LIMIT,
   ownAllocBits: OWN_ALLOC_BITS, heldSince: HELD_SINCE, state: STATE, sweepgen: SWEEPGEN, freed: FREED,
   freedBits: FREED_BITS, ownFreedBits: OWN_FREED_BITS, allocCount: ALLOC_COUNT, holder: HOLDER, onSet: ON_SET,
-  next: NEXT, prev: PREV, tinyBits: TINY_BITS, specials: SPECIALS, largeType: LARGE_TYPE,
+  next: NEXT, prev: PREV, tinyBits: TINY_BITS, specials: SPECIALS, largeType: LARGE_TYPE, divMagic: DIV_MAGIC,
+  freeIndexForScan: FREE_INDEX_FOR_SCAN, heapBits: HEAP_BITS,
 } = MSpan.offset;
 const DEAD = SPAN_DEAD;
 const IN_USE = SPAN_IN_USE;
+const NEVER = SCAN_NEVER;
 const HELD = FREED_HELD;
 const NIL = 0;
 const PAGE_BITS = PAGE_SHIFT;
 const NELEMS_OF = SPAN_CLASS_TO_NELEMS;
 const SIZE_OF = CLASS_TO_SIZE;
+/** Go's magic numbers: for every offset in a span of that class, offset * magic >>> 32 = offset / size. As signed words; 0 for large objects. */
+const MAGIC_OF = Int32Array.from({ length: NUM_SIZE_CLASSES }, (_, sizeClass) => (sizeClass === 0 ? 0 : Math.floor(0xffffffff / SIZE_OF[sizeClass]!) + 1));
 /** Words of a cache line. */
 const LINE = 16;
 /** Words of allocation bits of the span with the most slots. */
@@ -180,6 +184,9 @@ export class Spans {
     mem[s + TINY_BITS] = 0;
     mem[s + SPECIALS] = 0;
     mem[s + LARGE_TYPE] = 0;
+    mem[s + DIV_MAGIC] = MAGIC_OF[sizeClass]!;
+    mem[s + FREE_INDEX_FOR_SCAN] = NEVER;
+    mem[s + HEAP_BITS] = 0;
     mem[s + FREED] = HELD;
     mem[s + ALLOC_BITS] = this.noBits;
     const inline = sizeClass === 0 ? 0 : inlineBitsBytes(elemSize);
@@ -189,11 +196,11 @@ export class Spans {
       mem[s + OWN_FREED_BITS + 1] = 0;
     } else {
       const freedBits = (base + nbytes - (inline >>> 1)) >>> 2;
+      const heapBits = heapBitsBytes(elemSize, npages, (spanClass & 1) === 1) >>> 2;
+      const first = freedBits - (inline >>> 3) - heapBits;
       mem[s + FREED_BITS] = freedBits;
-      if (needzero !== 0) {
-        const clear = (inline >>> 1) + heapBitsBytes(elemSize, npages, (spanClass & 1) === 1);
-        mem.fill(0, freedBits - (clear >>> 2), freedBits + (inline >>> 3));
-      }
+      if (heapBits !== 0) mem[s + HEAP_BITS] = first;
+      if (needzero !== 0) mem.fill(0, first, freedBits + (inline >>> 3));
     }
     mem[s + ALLOC_CACHE] = slotsFrom(0, nelems);
     mem[s + SWEEPGEN] = mem[this.heapSweepgen]!;
@@ -219,9 +226,7 @@ export class Spans {
 
   /** Where the heap bits of a span with small objects and pointers start, as a word index; 0 when it has none. */
   heapBits(s: SpanPtr): Ptr {
-    const mem = this.mem;
-    const nbytes = heapBitsBytes(mem[s + ELEM_SIZE]!, mem[s + NPAGES]!, (mem[s + SPAN_CLASS]! & 1) === 1);
-    return (nbytes === 0 ? 0 : this.ownAllocBits(s) - (nbytes >>> 2)) as Ptr;
+    return this.mem[s + HEAP_BITS]! as Ptr;
   }
 
   state(s: SpanPtr): number {
