@@ -18,7 +18,22 @@ export type HeapErrorCode =
   | "ERR_HEAP_EXHAUSTED"
   | "ERR_NOT_SHAREABLE"
   | "ERR_REGION_RESERVE"
-  | "ERR_TOO_MANY_THREADS";
+  | "ERR_TOO_MANY_THREADS"
+  | "ERR_TYPE"
+  | "ERR_TYPE_CONFLICT"
+  | "ERR_TYPE_MISMATCH"
+  | "ERR_FIELD"
+  | "ERR_STALE_REF"
+  | "ERR_MUTEX"
+  | "ERR_COLLECTED"
+  | "ERR_ROOT"
+  | "ERR_ROOT_UNKNOWN"
+  | "ERR_ROOT_DISPOSED"
+  | "ERR_ROOT_HANDLE"
+  | "ERR_TURN"
+  | "ERR_CLEANUP"
+  | "ERR_FINALIZER"
+  | "ERR_WEAK";
 
 /** A request that the heap refused. Nothing was changed, and the heap stays usable. */
 export class HeapError extends Error {
@@ -46,6 +61,42 @@ export class HeapExhaustedError extends HeapError {
     );
     this.requested = requested;
     this.maxBytes = maxBytes;
+  }
+}
+
+/** A value that a field cannot hold: of the wrong type, out of its range, or at an index that is not there. */
+export class FieldError extends HeapError {
+  override readonly name = "FieldError";
+  /** The field, with its type: `Node.tag`. */
+  readonly field: string;
+  /** What was given. */
+  readonly value: unknown;
+  /** What the field takes, in words. */
+  readonly allowed: string;
+
+  constructor(field: string, value: unknown, allowed: string) {
+    super("ERR_FIELD", `${field} takes ${allowed}, not ${describeValue(value)}`);
+    this.field = field;
+    this.value = value;
+    this.allowed = allowed;
+  }
+}
+
+/** A view was used after the turn in which it was made, when its object may be gone. Only with `checks: true`. */
+export class StaleRefError extends HeapError {
+  override readonly name = "StaleRefError";
+  /** The object's type. */
+  readonly type: string;
+  readonly ref: number;
+
+  constructor(type: string, ref: number) {
+    super(
+      "ERR_STALE_REF",
+      `this view of ${type} at ${ref} was made in a turn that has ended, and its object may be gone; ` +
+        "keep a root (heap.root, a named root, or a field of an object that is kept) and make a view anew from it in each turn",
+    );
+    this.type = type;
+    this.ref = ref;
   }
 }
 

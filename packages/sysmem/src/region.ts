@@ -31,6 +31,10 @@ export class Region {
   readonly i32: Int32Array;
   readonly u8: Uint8Array;
   readonly u16: Uint16Array;
+  readonly i8: Int8Array;
+  readonly i16: Int16Array;
+  readonly u32: Uint32Array;
+  readonly f32: Float32Array;
   readonly f64: Float64Array;
 
   constructor(memory: RegionMemory) {
@@ -43,6 +47,10 @@ export class Region {
     this.i32 = new Int32Array(buffer, 0, n / 4);
     this.u8 = new Uint8Array(buffer, 0, n);
     this.u16 = new Uint16Array(buffer, 0, n / 2);
+    this.i8 = new Int8Array(buffer, 0, n);
+    this.i16 = new Int16Array(buffer, 0, n / 2);
+    this.u32 = new Uint32Array(buffer, 0, n / 4);
+    this.f32 = new Float32Array(buffer, 0, n / 4);
     this.f64 = new Float64Array(buffer, 0, n / 8);
   }
 }
