@@ -1,3 +1,3 @@
 module mallocgc/apps/benchmark/go
 
-go 1.24
+go 1.25
