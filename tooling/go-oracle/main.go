@@ -48,6 +48,8 @@ func main() {
 	case "classes":
 		quiet()
 		reply(recordClasses())
+	case "goals":
+		reply(goals())
 	default:
 		quiet()
 		reply(recordSequence(shapeNamed(*child), uint32(*seed), uint32(*count)))
@@ -90,6 +92,16 @@ func record(out string) {
 		Edges     []uint32          `json:"edges"`
 		Sequences []json.RawMessage `json:"sequences"`
 	}{thisGo(), edges[:], sequences})
+	write(out, "pacer.json", struct {
+		header
+		pacerRecording
+	}{thisGo(), recordPacer()})
+	varied := thisGo()
+	varied.Gogc = "varied"
+	write(out, "goals.json", struct {
+		header
+		goalsRecording
+	}{varied, recordGoals()})
 }
 
 func thisGo() header {
@@ -135,8 +147,8 @@ func decode(text []byte, v any) {
 func write(dir, name string, v any) {
 	text, err := json.Marshal(v)
 	check(err)
-	// A line for each class and each sequence, so that a change reads well.
-	for _, key := range []string{`{"size"`, `{"shape"`} {
+	// A line for each class, sequence, scenario and goal, so that a change reads well.
+	for _, key := range []string{`{"size"`, `{"shape"`, `{"seed"`, `{"name"`, `{"liveMiB"`} {
 		text = bytes.ReplaceAll(text, []byte(key), []byte("\n"+key))
 	}
 	check(os.WriteFile(filepath.Join(dir, name), append(text, '\n'), 0o644))

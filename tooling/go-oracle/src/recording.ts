@@ -80,6 +80,44 @@ export interface SequencesRecording extends GoVersion {
   readonly sequences: readonly SequenceRecording[];
 }
 
+/** A scenario of Go's TestGcPacer: per cycle live bytes when it began, trigger, peak, goal, and utilization in tenths of a percent. */
+export interface PacerScenarioRecording {
+  readonly name: string;
+  readonly cycles: readonly (readonly [live: number, trigger: number, peak: number, goal: number, utilization: number])[];
+}
+
+/** What Go's pacer did in Go's own test of it, and the numbers that the test drew. */
+export interface PacerRecording extends GoVersion {
+  /** Values of Go's `math/rand` from 0 to 1, by seed. */
+  readonly noise: readonly { readonly seed: number; readonly values: readonly number[] }[];
+  /** One period of a sine, in eight steps. */
+  readonly sine: readonly number[];
+  readonly scenarios: readonly PacerScenarioRecording[];
+}
+
+/** The goal that a real heap had after a collection, and what it follows from. Bytes. */
+export interface HeapGoalRecording {
+  readonly liveMiB: number;
+  readonly gcPercent: number;
+  /** 0: none. */
+  readonly memoryLimit: number;
+  /** Whether the goal was computed when nothing was left to sweep; else at the collection's end. */
+  readonly sweepDone: boolean;
+  readonly heapMarked: number;
+  readonly stackScan: number;
+  readonly globalsScan: number;
+  readonly mappedReady: number;
+  readonly heapFree: number;
+  readonly heapAlloc: number;
+  readonly goal: number;
+}
+
+/** Goals of real heaps, and the trace lines of the collections that they came from. These differ from run to run. */
+export interface HeapGoalsRecording extends GoVersion {
+  readonly goals: readonly HeapGoalRecording[];
+  readonly gctrace: readonly string[];
+}
+
 /** The folder that holds the recordings of this project. */
 export const DATA: URL = new URL("../data/", import.meta.url);
 
@@ -97,6 +135,14 @@ export function loadSizeClasses(folder: URL = DATA): SizeClassRecording {
 
 export function loadSequences(folder: URL = DATA): SequencesRecording {
   return read(folder, "sequences.json") as SequencesRecording;
+}
+
+export function loadPacer(folder: URL = DATA): PacerRecording {
+  return read(folder, "pacer.json") as PacerRecording;
+}
+
+export function loadHeapGoals(folder: URL = DATA): HeapGoalsRecording {
+  return read(folder, "goals.json") as HeapGoalsRecording;
 }
 
 /** Start value of {@link hashInto}. */
