@@ -1,0 +1,109 @@
+/**
+ * Weak refs: they find an object as long as something else keeps it.
+ *
+ * All weak refs to one object look through the same handle in the region (specials-weak.ts of gc), and a thread has one `Weak` for each. So two weak
+ * refs are equal exactly when they were made from the same object, in whatever thread; and they stay so when the object has died.
+ *
+ * To get the object takes three steps, `strongRef`: load its address from the handle; have the collector say that it is alive (and keep it so in this
+ * turn); load again. The sweep clears the handle before it gives the slot away. So if the address is still there, the collector spoke of our
+ * object, and not of another in its place.
+ */
+import { WeakHandle, type WeakHandlePtr, type WeakHandles } from "@mallocgc/gc";
+import { HeapError, describeValue } from "../errors.ts";
+import { exhausted, type RootHost, type RootValue } from "./root-host.ts";
+
+const HANDLE_BYTES: number = WeakHandle.words * 4;
+
+/** The object of a weak handle, alive in this turn; 0 when it has died. */
+export function strongRef(host: RootHost, handle: WeakHandlePtr): number {
+  const { handles } = host.specials;
+  const addr = handles.value(handle);
+  if (addr === 0 || !host.reviveIfAlive(addr)) return 0;
+  return handles.value(handle) === addr ? addr : 0;
+}
+
+/** A weak ref of this thread. Made by `heap.weak`. */
+export class Weak {
+  /** A number that is the same, in all threads, for weak refs to the same object, and for no others. */
+  readonly id: number;
+  readonly #host: RootHost;
+  readonly #handle: WeakHandlePtr;
+
+  /** @internal */
+  constructor(host: RootHost, handle: WeakHandlePtr) {
+    this.id = host.specials.handles.id(handle);
+    this.#host = host;
+    this.#handle = handle;
+  }
+
+  /** The object's address, valid in this turn; 0 when it has died, or its finalizer is due. */
+  get(): number {
+    this.#host.enterTurn();
+    return strongRef(this.#host, this.#handle);
+  }
+
+  /** Whether `other` was made from the same object, dead or alive. */
+  equals(other: Weak): boolean {
+    return other instanceof Weak && other.#handle === this.#handle && other.#host.state === this.#host.state;
+  }
+}
+
+/** The weak refs of one thread. */
+export class Weaks {
+  private readonly host: RootHost;
+  private readonly handles: WeakHandles;
+  private readonly weaks = new Map<WeakHandlePtr, WeakRef<Weak>>();
+  private readonly registry: FinalizationRegistry<WeakHandlePtr>;
+  /** Handles whose weak ref was dropped, and which wait for a turn's start. */
+  private dropped: WeakHandlePtr[] = [];
+
+  constructor(host: RootHost) {
+    this.host = host;
+    this.handles = host.specials.handles;
+    this.registry = new FinalizationRegistry((handle) => this.dropped.push(handle));
+  }
+
+  /** The weak ref to an object: the same one, in one thread, as long as it is held. @throws HeapError `ERR_WEAK`; HeapExhaustedError. */
+  weak(value: RootValue): Weak {
+    this.host.enterTurn();
+    const ref = typeof value === "object" && value !== null ? this.host.refOfView(value) : value;
+    if (typeof ref !== "number" || ref >>> 0 !== ref || this.host.layers.pages.spanOf(ref) === 0) {
+      throw new HeapError("ERR_WEAK", `a weak ref is made from the address of an object, or a view of it, not ${describeValue(value)}`);
+    }
+    const handle = this.host.specials.weakHandle(ref);
+    if (handle === 0) throw exhausted(this.host, HANDLE_BYTES);
+    const known = this.weaks.get(handle)?.deref();
+    if (known !== undefined) {
+      this.handles.release(handle);
+      return known;
+    }
+    const weak = new Weak(this.host, handle);
+    this.weaks.set(handle, new WeakRef(weak));
+    this.registry.register(weak, handle);
+    return weak;
+  }
+
+  /** Whether `releaseDropped` has something to do. */
+  get hasDropped(): boolean {
+    return this.dropped.length > 0;
+  }
+
+  /** Gives back the handles of weak refs that were dropped. At a turn's start. */
+  releaseDropped(): void {
+    if (this.dropped.length === 0) return;
+    const dropped = this.dropped;
+    this.dropped = [];
+    for (const handle of dropped) {
+      // The handle may have a new weak ref, which holds a ref of its own.
+      if (this.weaks.get(handle)?.deref() === undefined) this.weaks.delete(handle);
+      this.handles.release(handle);
+    }
+  }
+
+  /** Gives back all handles: the thread leaves the heap. */
+  releaseAll(): void {
+    this.releaseDropped();
+    for (const handle of this.weaks.keys()) this.handles.release(handle);
+    this.weaks.clear();
+  }
+}
