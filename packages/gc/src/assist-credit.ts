@@ -11,8 +11,9 @@
  * An assist is not asked for while the CPU limiter limits. Who cannot pay, because there is nothing to scan just then, goes on in debt or
  * waits; that is the caller's affair.
  *
- * The credit is one word of the region, in bytes of scan work. Go's is 64 bits wide; here it stops growing at 1 GiB, more than any debt.
- * Two Ps that steal at once may take it below 0, as in Go: then nobody steals until markers have made up for it, so none is invented.
+ * The credit is one word of the region, in units of 8 bytes of scan work: what can be scanned in a region of 4 GiB fits. Handing in cuts
+ * off to units, taking rounds up to them, so credit is lost to rounding and never made. Two Ps that steal at once may take it below 0, as in
+ * Go: then nobody steals until markers have made up for it.
  */
 import type { Ptr } from "@mallocgc/sysmem";
 
@@ -23,7 +24,8 @@ export const GC_CREDIT_SLACK = 2000;
 /** Time in ns that a P assists before it hands that in. */
 export const GC_ASSIST_TIME_SLACK = 5000;
 
-const MAX_CREDIT: number = 1 << 30;
+/** Bytes of scan work per unit of the credit, as a shift. */
+const UNIT_SHIFT = 3;
 
 /** What is left of a debt after the background's credit. */
 export interface AssistPlan {
@@ -43,10 +45,10 @@ export class AssistCredit {
     this.word = word;
   }
 
-  /** Scan work that nobody has claimed. */
+  /** Scan work in bytes that nobody has claimed. */
   get available(): number {
     // Pairs with nothing: out of date as soon as it is read.
-    return Atomics.load(this.mem, this.word);
+    return Atomics.load(this.mem, this.word) * (1 << UNIT_SHIFT);
   }
 
   /** Starts a cycle at 0. */
@@ -55,20 +57,21 @@ export class AssistCredit {
     Atomics.store(this.mem, this.word, 0);
   }
 
-  /** A marker hands in what it has scanned, every {@link GC_CREDIT_SLACK} or so. */
+  /** A marker hands in bytes that it has scanned, every {@link GC_CREDIT_SLACK} or so. */
   add(scanWork: number): void {
-    // Two loads that both see room overshoot by one hand-in each: far from where the word ends. Pairs with the subtraction in steal.
-    if (Atomics.load(this.mem, this.word) < MAX_CREDIT) Atomics.add(this.mem, this.word, Math.min(scanWork, MAX_CREDIT));
+    // Pairs with the subtraction in steal.
+    Atomics.add(this.mem, this.word, scanWork >>> UNIT_SHIFT);
   }
 
-  /** Takes up to `scanWork` and says how much it got. */
+  /** Takes up to `scanWork` bytes and says how many it got. */
   steal(scanWork: number): number {
+    // Pairs with nothing: a look. What matters is the subtraction.
     const credit = Atomics.load(this.mem, this.word);
     if (credit <= 0) return 0;
-    const stolen = Math.min(credit, scanWork);
+    const units = Math.min(credit, Math.ceil(scanWork / (1 << UNIT_SHIFT)));
     // Pairs with the addition in add. Another may have stolen since the load: the credit goes below 0, and is made up for.
-    Atomics.sub(this.mem, this.word, stolen);
-    return stolen;
+    Atomics.sub(this.mem, this.word, units);
+    return Math.min(units * (1 << UNIT_SHIFT), scanWork);
   }
 }
 

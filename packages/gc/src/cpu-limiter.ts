@@ -21,30 +21,14 @@
  * and subtracts the sums it was given last: nothing is drained, so nothing is lost between threads. One thread at a time calls what writes;
  * `limiting` and `needUpdate` are for all. Pure: time is given, in ns.
  */
-import { record, type Ptr, type RecordLayout } from "@mallocgc/sysmem";
+import type { Ptr } from "@mallocgc/sysmem";
+import { CpuLimiterRecord } from "./cpu-limiter-record.ts";
 import { f64IndexOf, PacerError } from "./pacer-errors.ts";
 
 /** CPU time in ns that the bucket holds per P. */
 export const CAPACITY_PER_PROC = 1e9;
 /** Time in ns after which an update is due. */
 export const GC_CPU_LIMITER_UPDATE_PERIOD = 10e6;
-
-/** The layout of the limiter: float64 fields, on an even word. */
-export const CpuLimiterRecord: RecordLayout<
-  "enabled" | "fill" | "capacity" | "overflow" | "lastUpdate" | "nprocs" | "gcEnabled" | "transitioning" | "assistSeen" | "idleSeen" | "lastEnabledCycle"
-> = record("cpu-limiter", 32, {
-  enabled: { access: "owner", words: 2, doc: "1 while assists are not asked for; read by all" },
-  fill: { access: "owner", words: 2, doc: "CPU time in the bucket, in ns; 0 to capacity" },
-  capacity: { access: "owner", words: 2, doc: "CPU time that the bucket holds" },
-  overflow: { access: "owner", words: 2, doc: "CPU time of collecting that did not fit, ever" },
-  lastUpdate: { access: "owner", words: 2, doc: "up to when time was accounted for" },
-  nprocs: { access: "owner", words: 2, doc: "threads whose time is accounted for" },
-  gcEnabled: { access: "owner", words: 2, doc: "1 while a cycle marks" },
-  transitioning: { access: "owner", words: 2, doc: "1 between start and finish of a transition" },
-  assistSeen: { access: "owner", words: 2, doc: "the sum of assist time at the last update" },
-  idleSeen: { access: "owner", words: 2, doc: "the sum of idle time at the last update" },
-  lastEnabledCycle: { access: "owner", words: 2, doc: "the cycle in which limiting began last; 0: never" },
-});
 
 const L = CpuLimiterRecord.offset;
 const WORDS = CpuLimiterRecord.words;

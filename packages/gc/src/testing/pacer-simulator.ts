@@ -11,7 +11,8 @@
  * the cycle. The last step ends when the work does. Integers are cut off where Go's model cuts them off, so that the figures are equal.
  */
 import type { Ptr } from "@mallocgc/sysmem";
-import { GC_BACKGROUND_UTILIZATION, NO_LIMIT, Pacer, type PacerFigures } from "../pacer.ts";
+import type { PacerFigures } from "../pacer-figures.ts";
+import { GC_BACKGROUND_UTILIZATION, NO_LIMIT, Pacer } from "../pacer.ts";
 import { PacerRecord } from "../pacer-record.ts";
 import { asShare, atLeast, quantize, type Stream } from "./pacer-streams.ts";
 
