@@ -28,6 +28,9 @@ func (t *tree) count() int {
 	return 1 + t.left.count() + t.right.count()
 }
 
+// treesOf says how many trees of a depth are made, so that all depths together have about as many nodes each.
+func treesOf(depth, greatest int) int { return 1 << (greatest - depth + leastDepth) }
+
 func nodesOf(depth int) int { return 1<<(depth+1) - 1 }
 
 // measureTrees does the whole program once, with nothing made or measured before: it has no steady state.
@@ -44,16 +47,18 @@ func measureTrees(o options) (result, error) {
 	for i := range threads {
 		threads[i] = i
 	}
-	for depth := leastDepth; depth <= o.depth; depth += 2 {
-		trees := 1 << (o.depth - depth + leastDepth)
-		together(threads, func(i int) {
-			sum := 0
+	together(threads, func(i int) {
+		sum := 0
+		for depth := leastDepth; depth <= o.depth; depth += 2 {
+			trees := treesOf(depth, o.depth)
 			for range trees*(i+1)/o.threads - trees*i/o.threads {
 				sum += bottomUp(depth).count()
 			}
-			byThread[i] += sum
-		})
-		made += trees * nodesOf(depth)
+		}
+		byThread[i] = sum
+	})
+	for depth := leastDepth; depth <= o.depth; depth += 2 {
+		made += treesOf(depth, o.depth) * nodesOf(depth)
 	}
 	counted += kept.count()
 	made += nodesOf(o.depth)

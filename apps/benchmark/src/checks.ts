@@ -2,9 +2,11 @@
  * What this project promises about its speed and its overhead, looked up in the results. A report, not a gate: a benchmark
  * on a shared machine must not fail a build.
  */
-import type { BenchCase, ImplementationId } from "./cases.ts";
+import { isObjectCase, type BenchCase, type BlockCase } from "./cases.ts";
+import { collectorChecks } from "./collector-checks.ts";
+import { find, ns, ratioTo, verdict } from "./lookup.ts";
 import type { Series } from "./run.ts";
-import { bestRatio, median, roundRatio } from "./statistics.ts";
+import { bestRatio, roundRatio } from "./statistics.ts";
 
 /** One promise. `met` is undefined where the run did not measure what it takes to tell. */
 export interface Check {
@@ -21,7 +23,7 @@ const THREADS_FACTOR = 1.8;
 const METADATA_LIMIT = 0.04;
 
 export function runChecks(all: readonly Series[]): Check[] {
-  return [freshAgainstGo(all), freeAgainstThing(all), twoThreads(all), metadata(all)];
+  return [freshAgainstGo(all), freeAgainstThing(all), twoThreads(all), metadata(all), ...collectorChecks(all)];
 }
 
 function freshAgainstGo(all: readonly Series[]): Check {
@@ -40,8 +42,8 @@ function freshAgainstGo(all: readonly Series[]): Check {
 }
 
 function freeAgainstThing(all: readonly Series[]): Check {
-  const ours = all.filter((s) => s.impl === "mallocgc" && s.benchCase.live === 10_000 && s.benchCase.threads === 1);
-  const factors = ours.flatMap(({ benchCase }) => {
+  const factors = all.flatMap(({ benchCase, impl }) => {
+    if (impl !== "mallocgc" || isObjectCase(benchCase) || benchCase.live !== 10_000 || benchCase.threads !== 1) return [];
     const ratio = ratioTo(all, benchCase, "thi.ng");
     return ratio === undefined ? [] : [{ benchCase, factor: 1 / ratio }];
   });
@@ -53,11 +55,12 @@ function freeAgainstThing(all: readonly Series[]): Check {
 }
 
 function twoThreads(all: readonly Series[]): Check {
-  const two = all.filter((s) => s.impl === "mallocgc" && s.benchCase.threads === 2);
-  const gains = two.flatMap((s) => {
-    const one = find(all, { ...s.benchCase, threads: 1 }, "mallocgc");
+  const gains = all.flatMap((s) => {
+    const { benchCase } = s;
+    if (s.impl !== "mallocgc" || isObjectCase(benchCase) || benchCase.threads !== 2) return [];
+    const one = find(all, { ...benchCase, threads: 1 }, "mallocgc");
     const gain = one === undefined ? Number.NaN : roundRatio(ns(one), ns(s));
-    return one === undefined || Number.isNaN(gain) ? [] : [{ benchCase: s.benchCase, gain, best: bestRatio(ns(one), ns(s)) }];
+    return one === undefined || Number.isNaN(gain) ? [] : [{ benchCase, gain, best: bestRatio(ns(one), ns(s)) }];
   });
   return {
     promise: `two threads: at least ${THREADS_FACTOR}x the throughput of one (this needs two idle cores)`,
@@ -69,7 +72,7 @@ function twoThreads(all: readonly Series[]): Check {
 function metadata(all: readonly Series[]): Check {
   const filled = all.flatMap((s) => {
     const share = metadataShare(s);
-    return share === undefined ? [] : [{ size: sizeText(s.benchCase), share }];
+    return share === undefined || isObjectCase(s.benchCase) ? [] : [{ size: sizeText(s.benchCase), share }];
   });
   return {
     promise: `metadata: at most ${(METADATA_LIMIT * 100).toFixed(0)} % of a full heap, bits and tails inside spans included`,
@@ -85,33 +88,6 @@ export function metadataShare(series: Series): number | undefined {
   return Object.values(filled.parts).reduce((sum, bytes) => sum + bytes, 0) / filled.totalBytes;
 }
 
-/** Ours over a peer's, where both were measured. */
-export function ratioTo(all: readonly Series[], c: BenchCase, peer: ImplementationId): number | undefined {
-  const ours = find(all, c, "mallocgc");
-  const theirs = find(all, c, peer);
-  if (ours === undefined || theirs === undefined) return undefined;
-  const ratio = roundRatio(ns(ours), ns(theirs));
-  return Number.isNaN(ratio) ? undefined : ratio;
-}
-
-export function find(all: readonly Series[], c: BenchCase, impl: ImplementationId): Series | undefined {
-  return all.find(
-    ({ benchCase: b, impl: i }) => i === impl && b.case === c.case && b.size === c.size && b.threads === c.threads && b.live === c.live,
-  );
-}
-
-export function ns(series: Series): number[] {
-  return series.samples.map((sample) => sample.nsPerOp);
-}
-
-export function medianNs(series: Series): number {
-  return median(ns(series));
-}
-
-function sizeText(c: BenchCase): string {
+function sizeText(c: BlockCase): string {
   return c.size === "mixed" ? "mixed" : `${c.size} B`;
-}
-
-function verdict(each: readonly boolean[]): boolean | undefined {
-  return each.length === 0 ? undefined : each.every(Boolean);
 }

@@ -1,12 +1,44 @@
 import { describe, expect, it } from "vitest";
-import { compileAssemblyScript } from "./impl/assemblyscript.ts";
+import type { ImplementationId } from "./cases.ts";
+import { compileAssemblyScript } from "./impl/assemblyscript-modules.ts";
 import { parseGoAnswer } from "./impl/go.ts";
-import type { Job } from "./job.ts";
+import type { BlockJob, ObjectJob } from "./job.ts";
+import { CYCLES, type ObjectCase } from "./object-cases.ts";
 import { runSample } from "./run.ts";
 
 const MIB = 1024 * 1024;
 
-const tiny: Omit<Job, "case"> = { impl: "mallocgc", size: 64, threads: 1, heapBytes: 64 * MIB, targetMs: 2, seed: 1 };
+const SMALL_OBJECT_CASES: readonly ObjectCase[] = [
+  { case: "gc-mark", size: 32, live: 10_000, shape: "tree", markers: 1, threads: 1 },
+  { case: "gc-mark", size: 32, live: 10_000, shape: "random", markers: 2, threads: 1 },
+  { case: "gc-alloc", size: 64, live: 1000, pointers: true, markers: 1, threads: 1 },
+  { case: "gc-alloc", size: 16, live: 1000, pointers: false, markers: 1, threads: 1 },
+  { case: "binary-trees", depth: 6, markers: 1, threads: 1 },
+  { case: "field-access", field: "ref", op: "write", way: "accessor", threads: 1 },
+  { case: "field-access", field: "f64", op: "read", way: "view", threads: 1 },
+  { case: "map-access", live: 1000, op: "get", threads: 1 },
+];
+
+function objectJob<C extends ObjectCase>(c: C, impl: ImplementationId): ObjectJob<C> {
+  return { ...c, impl, heapBytes: 64 * MIB, targetMs: 2, seed: 1, ...(c.case === "gc-alloc" ? { ops: 5000 } : {}) };
+}
+
+/** What is known of the number of operations beforehand. */
+function knownOps(c: ObjectCase): number | undefined {
+  switch (c.case) {
+    case "gc-mark":
+      return c.live;
+    case "gc-alloc":
+      return 5000;
+    case "binary-trees":
+      // Stretch and kept tree, and 64 of depth 4 and 16 of depth 6.
+      return 255 + 127 + 64 * 31 + 16 * 127;
+    default:
+      return undefined;
+  }
+}
+
+const tiny: Omit<BlockJob, "case"> = { impl: "mallocgc", size: 64, threads: 1, heapBytes: 64 * MIB, targetMs: 2, seed: 1 };
 
 describe("a child process", () => {
   it("allocates as many fresh blocks of ours as it was told to, and counts their bytes", async () => {
@@ -50,6 +82,42 @@ describe("a child process", () => {
     await compileAssemblyScript();
     const sample = await runSample({ ...tiny, impl: "assemblyscript", case: "free-random", live: 10 }, undefined);
     expect(sample.ops).toBeGreaterThan(0);
+  });
+
+  it.each(SMALL_OBJECT_CASES)("measures $case of objects of plain JavaScript: $op $field $shape", async (c) => {
+    const sample = await runSample(objectJob(c, "js"), undefined);
+    expect(sample.ops).toBe(knownOps(c) ?? sample.ops);
+    expect(sample.nsPerOp).toBeGreaterThan(0);
+  });
+
+  it.each(SMALL_OBJECT_CASES.filter(({ case: name }) => name !== "field-access" && name !== "map-access"))(
+    "measures $case of AssemblyScript's collector: $shape",
+    async (c) => {
+      await compileAssemblyScript();
+      const sample = await runSample(objectJob(c, "assemblyscript"), undefined);
+      expect(sample.ops).toBe(knownOps(c) ?? sample.ops);
+      expect(sample.nsPerOp).toBeGreaterThan(0);
+    },
+  );
+
+  it("shares the trees of binary-trees among two threads, so that together they make those of one", async () => {
+    const trees = { case: "binary-trees", depth: 8, markers: 1, threads: 1 } as const;
+    const [one, two] = [await runSample(objectJob(trees, "js"), undefined), await runSample(objectJob({ ...trees, threads: 2 }, "js"), undefined)];
+    expect(two.ops).toBe(one.ops);
+  });
+
+  it("knows the least operation while a heap is collected to be no slower than the greatest", async () => {
+    await compileAssemblyScript();
+    const sample = await runSample(objectJob({ case: "mutator-latency", size: 64, live: 1000, markers: 1, threads: 1 }, "assemblyscript"), undefined);
+    const { p50, p99, p9999, max } = sample.latency!;
+    expect([p50, p99, p9999, max]).toEqual([p50, p99, p9999, max].toSorted((a, b) => a - b));
+    expect(p50).toBeGreaterThan(0);
+    expect(sample.cycles).toBe(CYCLES);
+  });
+
+  it("says whose program is missing, where an implementation has none for a case", async () => {
+    const bytes = objectJob({ case: "binary-trees", depth: 4, markers: 1, threads: 1 }, "uint8array");
+    await expect(runSample(bytes, undefined)).rejects.toThrow(/no program for this case/);
   });
 
   it("takes Go's throughput, and not the time of one thread, from what gobench says", () => {

@@ -4,23 +4,26 @@
  * The job comes as JSON in the first argument, the measurement goes out as one line of JSON.
  */
 import { Worker } from "node:worker_threads";
-import type { ImplementationId } from "./cases.ts";
+import { isObjectCase } from "./cases.ts";
 import { DISTRIBUTION_URL, readDistribution, sizeTable } from "./distribution.ts";
 import type { AddressImplementation, Implementation } from "./impl/implementation.ts";
-import type { Job, Measurement } from "./job.ts";
-import { loadImplementation } from "./load-implementation.ts";
+import type { Programs } from "./impl/programs.ts";
+import type { BlockJob, Job, Measurement, ObjectJob } from "./job.ts";
+import { loadImplementation, loadPrograms } from "./load-implementation.ts";
 import { alone, measureThread, wallTime } from "./measure.ts";
-import { newControl, type WorkerAnswer, type WorkerTask } from "./worker.ts";
+import { measureObjects } from "./measure-objects.ts";
+import { treesMeasurement } from "./measure-trees.ts";
+import type { TreesCase } from "./object-cases.ts";
+import { newControl, type BlocksTask, type TreesTask, type WorkerAnswer, type WorkerTask } from "./worker.ts";
 
 const CREATE_OPS = 10;
 const CREATE_WARM_UP = 2;
 
 const job = JSON.parse(process.argv[2] ?? "") as Job;
-const implementation = await loadImplementation(job.impl as Exclude<ImplementationId, "go">);
-const measurement = await measure(job, implementation);
+const measurement = isObjectCase(job) ? await measureCollected(job, await loadPrograms(job.impl)) : await measureBlocks(job, await loadImplementation(job.impl));
 process.stdout.write(`${JSON.stringify({ ...measurement, maxRssBytes: process.resourceUsage().maxRSS * 1024 })}\n`);
 
-async function measure(job: Job, implementation: Implementation): Promise<Measurement> {
+async function measureBlocks(job: BlockJob, implementation: Implementation): Promise<Measurement> {
   switch (job.case) {
     case "create-heap":
       return measureCreate(job, addresses(implementation));
@@ -37,12 +40,27 @@ async function measure(job: Job, implementation: Implementation): Promise<Measur
   }
 }
 
-async function measureWithWorkers(job: Job, implementation: Implementation, workers: number): Promise<Measurement> {
+async function measureCollected(job: ObjectJob, programs: Programs): Promise<Measurement> {
+  return job.case === "binary-trees" && job.threads > 1 ? measureTreesWithWorkers(job, programs) : measureObjects(job, programs);
+}
+
+/** One heap for all threads, where it can be shared: it is opened here, and used by the workers alone. */
+async function measureTreesWithWorkers(job: ObjectJob<TreesCase>, programs: Programs): Promise<Measurement> {
+  const shared = programs.sharedTrees === undefined ? undefined : await programs.sharedTrees(job);
+  const control = newControl();
+  const answers = await Promise.all(
+    Array.from({ length: job.threads }, (_, index) => runWorker<TreesTask>({ kind: "trees", job, index, handle: shared?.handle, control })),
+  );
+  shared?.close();
+  return treesMeasurement(answers);
+}
+
+async function measureWithWorkers(job: BlockJob, implementation: Implementation, workers: number): Promise<Measurement> {
   const canShare = implementation.blocks === "address" && implementation.attach !== undefined;
   const shared = canShare ? await implementation.open(job.heapBytes) : undefined;
   const control = newControl();
   const answers = await Promise.all(
-    Array.from({ length: workers }, (_, i) => runWorker({ job: { ...job, seed: job.seed + i }, handle: shared?.handle, control })),
+    Array.from({ length: workers }, (_, i) => runWorker<BlocksTask>({ kind: "blocks", job: { ...job, seed: job.seed + i }, handle: shared?.handle, control })),
   );
   const times = answers.map((answer) => answer.time);
   const ops = times.reduce((sum, time) => sum + time.ops, 0);
@@ -50,7 +68,7 @@ async function measureWithWorkers(job: Job, implementation: Implementation, work
   return { nsPerOp: wallTime(times) / ops, ops, bytesPerOp: answers[0]!.bytesPerOp, onProcessor: Math.min(...times.map((t) => t.onProcessor)) };
 }
 
-function runWorker(task: WorkerTask): Promise<WorkerAnswer> {
+function runWorker<T extends WorkerTask>(task: T): Promise<WorkerAnswer<T>> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData: task });
     worker.once("message", resolve);
@@ -60,7 +78,7 @@ function runWorker(task: WorkerTask): Promise<WorkerAnswer> {
 }
 
 /** Opening alone is timed. */
-async function measureCreate(job: Job, implementation: AddressImplementation): Promise<Measurement> {
+async function measureCreate(job: BlockJob, implementation: AddressImplementation): Promise<Measurement> {
   let spent = 0n;
   for (let i = -CREATE_WARM_UP; i < CREATE_OPS; i++) {
     const t0 = process.hrtime.bigint();
@@ -73,7 +91,7 @@ async function measureCreate(job: Job, implementation: AddressImplementation): P
 }
 
 /** Fills a heap until it says that it is full; what it then says about itself is the measurement. */
-async function measureMetadata(job: Job, implementation: AddressImplementation): Promise<Measurement> {
+async function measureMetadata(job: BlockJob, implementation: AddressImplementation): Promise<Measurement> {
   const distribution = job.size === "mixed" ? await readDistribution(DISTRIBUTION_URL) : undefined;
   const sizes = sizeTable(job.size, distribution, job.seed);
   const opened = await implementation.open(job.heapBytes);

@@ -1,8 +1,9 @@
 /** What the parent asks of a child process, and what the child answers: both travel as JSON. */
-import type { BenchCase, ImplementationId } from "./cases.ts";
+import type { BenchCase, BlockCase, ImplementationId } from "./cases.ts";
 import type { MetadataParts } from "./impl/implementation.ts";
+import type { ObjectCase } from "./object-cases.ts";
 
-export interface Job extends BenchCase {
+interface Terms {
   readonly impl: ImplementationId;
   /** What the heap must be able to hold, in bytes, for all threads together. */
   readonly heapBytes: number;
@@ -11,6 +12,10 @@ export interface Job extends BenchCase {
   readonly targetMs: number;
   readonly seed: number;
 }
+
+export type BlockJob = BlockCase & Terms;
+export type ObjectJob<C extends ObjectCase = ObjectCase> = C & Terms;
+export type Job = BenchCase & Terms;
 
 export interface Measurement {
   /** Wall time of the slowest thread over the operations of all threads, as Go's `RunParallel` counts. */
@@ -24,4 +29,18 @@ export interface Measurement {
   /** The most memory that the process had resident at any time. */
   readonly maxRssBytes?: number;
   readonly metadata?: MetadataParts;
+  /** Processor time of the collector, all threads, per operation; where it says so. */
+  readonly cpuNsPerOp?: number;
+  /** Collections while the clock ran, where they are counted. */
+  readonly cycles?: number;
+  readonly latency?: Latency;
+}
+
+/** In ns. `stall`: the longest time that the collector itself says it kept a thread from its work. */
+export interface Latency {
+  readonly p50: number;
+  readonly p99: number;
+  readonly p9999: number;
+  readonly max: number;
+  readonly stall?: number;
 }

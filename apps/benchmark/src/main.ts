@@ -5,12 +5,12 @@ import { allCases, type ImplementationId } from "./cases.ts";
 import { runChecks } from "./checks.ts";
 import { DISTRIBUTION_URL, readDistribution } from "./distribution.ts";
 import { benchmarkLine, configurationLines } from "./go-format.ts";
-import { compileAssemblyScript } from "./impl/assemblyscript.ts";
+import { compileAssemblyScript } from "./impl/assemblyscript-modules.ts";
 import { buildGo } from "./impl/go.ts";
 import { parseOptions, USAGE, type Options } from "./options.ts";
 import { benchmarkName, makePlan } from "./plan.ts";
 import { Progress } from "./progress.ts";
-import { checksText, disturbance, jsonResults, metadataTable, omissions, ratioTable } from "./report.ts";
+import { checksText, disturbance, jsonResults, metadataTable, latencyTable, omissions, ratioTables } from "./report.ts";
 import { runPlan } from "./run.ts";
 
 const SAMPLES = 5;
@@ -55,7 +55,7 @@ async function main(options: Options): Promise<void> {
   });
   progress.clear();
 
-  const sections = [ratioTable(all), metadataTable(all), omissions(plan.skipped, all).join("\n"), disturbance(all), checksText(runChecks(all))];
+  const sections = [ratioTables(all), latencyTable(all), metadataTable(all), omissions(plan.skipped, all).join("\n"), disturbance(all), checksText(runChecks(all))];
   console.log(`\n${sections.filter((text) => text !== "").join("\n\n")}`);
   if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(jsonResults(all), undefined, 2)}\n`);
 }

@@ -11,7 +11,7 @@
 import type { Distribution } from "./distribution.ts";
 import { meanSize, sizeTable } from "./distribution.ts";
 import type { AddressImplementation, Implementation, OpenAllocator } from "./impl/implementation.ts";
-import type { Job } from "./job.ts";
+import type { BlockJob } from "./job.ts";
 import {
   FreshAddresses,
   FreshObjects,
@@ -52,7 +52,7 @@ export interface ThreadTime {
 
 /** Runs the job's pattern in this thread. `handle`: the heap to attach to; absent, this thread opens its own. */
 export async function measureThread(
-  job: Job,
+  job: BlockJob,
   implementation: Implementation,
   distribution: Distribution | undefined,
   meeting: Meeting,
@@ -63,18 +63,23 @@ export async function measureThread(
   const opened =
     implementation.blocks === "object" ? undefined : handle === undefined ? await implementation.open(job.heapBytes) : attach(implementation, handle);
   const kernel = makeKernel(job, implementation, opened, sizes);
-  const planned = job.ops ?? Math.max(1, Math.round((job.targetMs * 1e6) / warmUp(kernel, job.live ?? 0)));
+  const time = timeKernel(kernel, job, job.live ?? 0, meeting);
+  const counted = opened?.counters?.();
+  const bytesPerOp = counted === undefined ? meanSize(job.size, distribution) : counted.bytes / counted.blocks;
+  opened?.close();
+  return { time, bytesPerOp };
+}
+
+/** Runs a kernel against the clock; warms it up first, with at least so many operations, where the job leaves their number open. */
+export function timeKernel(kernel: Kernel, job: { readonly ops?: number; readonly targetMs: number }, atLeastOps: number, meeting: Meeting): ThreadTime {
+  const planned = job.ops ?? Math.max(1, Math.round((job.targetMs * 1e6) / warmUp(kernel, atLeastOps)));
   const ops = meeting.agree(planned);
   meeting.start();
   const cpuStart = cpuMs();
   const start = process.hrtime.bigint();
   runBatches(kernel, ops);
   const end = process.hrtime.bigint();
-  const onProcessor = Math.min(1, ((cpuMs() - cpuStart) * 1e6) / Number(end - start));
-  const counted = opened?.counters?.();
-  const bytesPerOp = counted === undefined ? meanSize(job.size, distribution) : counted.bytes / counted.blocks;
-  opened?.close();
-  return { time: { start, end, ops, onProcessor }, bytesPerOp };
+  return { start, end, ops, onProcessor: Math.min(1, ((cpuMs() - cpuStart) * 1e6) / Number(end - start)) };
 }
 
 /** Wall time of the slowest thread, in ns: from the first to begin to the last to end. */
@@ -88,7 +93,7 @@ export function wallTime(times: readonly ThreadTime[]): number {
   return Number(end - start);
 }
 
-function makeKernel(job: Job, implementation: Implementation, opened: OpenAllocator<AddressAllocator> | undefined, sizes: Uint32Array): Kernel {
+function makeKernel(job: BlockJob, implementation: Implementation, opened: OpenAllocator<AddressAllocator> | undefined, sizes: Uint32Array): Kernel {
   const live = job.live ?? 0;
   if (implementation.blocks === "object") {
     const { allocator } = implementation.open();
@@ -143,7 +148,7 @@ function cpuMs(): number {
   return (user + system) / 1000;
 }
 
-function runBatches(kernel: Kernel, ops: number): void {
+export function runBatches(kernel: Kernel, ops: number): void {
   for (let done = 0; done < ops; done += BATCH) kernel.run(Math.min(BATCH, ops - done));
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { allCases, type BenchCase, type ImplementationId } from "./cases.ts";
+import { allCases, caseLabel, isObjectCase, type BenchCase, type ImplementationId } from "./cases.ts";
 import { benchmarkName, makePlan, type PlanInput } from "./plan.ts";
 
 const GIB = 1024 ** 3;
@@ -20,7 +20,7 @@ describe("the plan", () => {
     const left = allCases(false).filter((c) => ![...planned].some((p) => benchmarkName(p, "mallocgc") === benchmarkName(c, "mallocgc")));
     expect(left.length).toBeGreaterThan(0);
     for (const c of left) {
-      expect((c.live ?? 0) * (c.size as number)).toBeGreaterThan(GIB);
+      expect(isObjectCase(c) ? 0 : (c.live ?? 0) * (c.size as number)).toBeGreaterThan(GIB);
       expect(plan.skipped.some(({ what, why }) => benchmarkName(c, "mallocgc").includes(what) && /MiB of live blocks/.test(why))).toBe(true);
     }
   });
@@ -48,7 +48,7 @@ describe("the plan", () => {
 
   it("leaves out mixed sizes while there is no record of them", () => {
     const plan = planOf({ distribution: undefined });
-    expect(plan.cases.some(({ benchCase }) => benchCase.size === "mixed")).toBe(false);
+    expect(plan.cases.some(({ benchCase }) => "size" in benchCase && benchCase.size === "mixed")).toBe(false);
     expect(plan.skipped.some(({ what }) => what.includes("size=mixed"))).toBe(true);
   });
 
@@ -57,5 +57,29 @@ describe("the plan", () => {
     expect(plan.cases.map(({ benchCase }) => benchCase)).toEqual([{ case: "alloc-fresh", size: 64, threads: 1 }]);
     expect(implementations(plan)).toEqual(new Set(["mallocgc", "go"]));
     expect(plan.skipped).toEqual([]);
+  });
+
+  it("gives every case a name of its own, so that a result can be looked up by it", () => {
+    const labels = allCases(false).map(caseLabel);
+    expect(new Set(labels).size).toBe(labels.length);
+    expect(labels).toContain("case=gc-mark/size=32/live=4000000/shape=random/markers=2/threads=1");
+  });
+
+  it("lets gc-alloc take several times what is live, whatever the size", () => {
+    for (const { benchCase, jobs } of planOf({}).cases) {
+      if (benchCase.case !== "gc-alloc") continue;
+      for (const job of jobs) expect(job.ops! * benchCase.size).toBe(8 * benchCase.live * benchCase.size);
+    }
+  });
+
+  it("asks nobody for objects that he does not have", () => {
+    const steady = planOf({}).cases.filter(({ benchCase }) => benchCase.case === "gc-alloc");
+    expect(steady).toHaveLength(8);
+    for (const { benchCase, jobs } of steady) {
+      const who = jobs.map((job) => job.impl);
+      if (benchCase.case !== "gc-alloc") continue;
+      expect(who.includes("uint8array")).toBe(!benchCase.pointers);
+      expect(who.includes("js")).toBe(benchCase.size <= 64);
+    }
   });
 });

@@ -4,9 +4,10 @@
  * A child process stays below 3 GiB: fresh memory is bounded by FRESH_BYTES, live blocks by LIVE_BYTES, and what does not fit
  * is skipped with the sum that shows it. Nothing is dropped silently.
  */
-import { caseLabel, HEAP_BYTES, IMPLEMENTATIONS, type BenchCase, type CaseName, type ImplementationId } from "./cases.ts";
+import { caseLabel, FAMILIES, HEAP_BYTES, isObjectCase, type BenchCase, type BlockCase, type CaseName, type ImplementationId } from "./cases.ts";
 import { meanSize, type Distribution } from "./distribution.ts";
 import type { Job } from "./job.ts";
+import type { ObjectCase } from "./object-cases.ts";
 
 const MIB = 1024 * 1024;
 /** Blocks that alloc-fresh takes in one sample, all threads together. */
@@ -18,6 +19,10 @@ const FRESH_OPS_TOGETHER = 16_000_000;
 const LIVE_BYTES = 1280 * MIB;
 /** A heap that metadata fills. */
 const FILL_BYTES = 256 * MIB;
+/** A heap of objects that is collected: 512 MiB live, as much again before a collection ends, and room for what lies between. */
+const OBJECTS_HEAP_BYTES = 1536 * MIB;
+/** What gc-alloc allocates while the clock runs: several times what is live, and so several collections. */
+const STEADY_BYTES = 512 * MIB;
 /** How long the timed part of a sample takes where the number of operations is free to choose. */
 const TARGET_MS = 60;
 /** Longer where the engine's collection, which comes at intervals, is part of the cost. */
@@ -36,19 +41,38 @@ const THREADING: Readonly<Record<ImplementationId, Threading>> = {
   assemblyscript: "single",
   uint8array: "isolated",
   buffer: "isolated",
+  js: "isolated",
 };
 
 const COLLECTED: ReadonlySet<ImplementationId> = new Set(["uint8array", "buffer"]);
 
+/** Everyone who has blocks. */
+const BLOCKS: readonly ImplementationId[] = ["mallocgc", "go", "thi.ng", "assemblyscript", "uint8array", "buffer"];
+
 /** Who has something to be timed in each case. */
 const TAKES_PART: Readonly<Record<CaseName, readonly ImplementationId[]>> = {
-  "alloc-fresh": IMPLEMENTATIONS,
-  "free-ring": IMPLEMENTATIONS,
-  "free-random": IMPLEMENTATIONS,
+  "alloc-fresh": BLOCKS,
+  "free-ring": BLOCKS,
+  "free-random": BLOCKS,
   "create-heap": ["mallocgc", "thi.ng", "assemblyscript"],
   "attach-heap": ["mallocgc"],
   metadata: ["mallocgc"],
+  "gc-mark": ["go", "assemblyscript", "js"],
+  "gc-alloc": ["go", "assemblyscript", "uint8array", "js"],
+  "binary-trees": ["go", "assemblyscript", "js"],
+  "mutator-latency": ["go", "assemblyscript", "js"],
+  "field-access": ["js"],
+  "map-access": ["js"],
 };
+
+/** Objects of plain JavaScript have no bytes to fill them up with: they take part where their fields come to about the size. */
+const JS_OBJECTS_UP_TO = 64;
+
+function takesPart(c: BenchCase, impl: ImplementationId): boolean {
+  if (c.case === "gc-alloc" && impl === "js") return c.size <= JS_OBJECTS_UP_TO;
+  if (c.case === "gc-alloc" && impl === "uint8array") return !c.pointers;
+  return TAKES_PART[c.case].includes(impl);
+}
 
 export interface PlannedCase {
   readonly benchCase: BenchCase;
@@ -78,7 +102,7 @@ export interface PlanInput {
 
 /** What a result is called, after `Benchmark`: what `--filter` is matched against. */
 export function benchmarkName(c: BenchCase, impl: ImplementationId): string {
-  return `Alloc/${caseLabel(c)}/impl=${impl}`;
+  return `${FAMILIES[c.case]}/${caseLabel(c)}/impl=${impl}`;
 }
 
 export function makePlan(input: PlanInput): Plan {
@@ -87,9 +111,9 @@ export function makePlan(input: PlanInput): Plan {
   const missingAndWanted = new Set<ImplementationId>();
   const keptToOneThread = new Set<ImplementationId>();
   for (const benchCase of input.cases) {
-    const wanted = TAKES_PART[benchCase.case].filter((impl) => input.filter?.test(benchmarkName(benchCase, impl)) ?? true);
+    const wanted = TAKES_PART[benchCase.case].filter((impl) => takesPart(benchCase, impl) && (input.filter?.test(benchmarkName(benchCase, impl)) ?? true));
     if (wanted.length === 0) continue;
-    const obstacle = whyImpossible(benchCase, input.distribution);
+    const obstacle = isObjectCase(benchCase) ? undefined : whyImpossible(benchCase, input.distribution);
     if (obstacle !== undefined) {
       skipped.push({ what: caseLabel(benchCase), why: obstacle });
       continue;
@@ -100,9 +124,7 @@ export function makePlan(input: PlanInput): Plan {
       else if (benchCase.threads > 1 && THREADING[impl] === "single") keptToOneThread.add(impl);
       else jobs.push(makeJob(benchCase, impl, input.distribution));
     }
-    // No promise rests on these, and a million live blocks take long to set up.
-    const samples = benchCase.live === undefined || benchCase.live === 10_000 ? input.samples : Math.min(3, input.samples);
-    if (jobs.length > 0) cases.push({ benchCase, samples, jobs });
+    if (jobs.length > 0) cases.push({ benchCase, samples: takesLong(benchCase) ? Math.min(3, input.samples) : input.samples, jobs });
   }
   for (const impl of missingAndWanted) skipped.push({ what: `impl=${impl}`, why: input.missing.get(impl)! });
   for (const impl of keptToOneThread) {
@@ -111,7 +133,13 @@ export function makePlan(input: PlanInput): Plan {
   return { cases, skipped };
 }
 
-function whyImpossible(c: BenchCase, distribution: Distribution | undefined): string | undefined {
+/** What takes long to set up: there each sample of a heap's collection has several within, and on a million live blocks no promise rests. */
+function takesLong(c: BenchCase): boolean {
+  if (c.case === "gc-mark" || c.case === "mutator-latency" || c.case === "binary-trees") return true;
+  return !isObjectCase(c) && c.live !== undefined && c.live !== 10_000;
+}
+
+function whyImpossible(c: BlockCase, distribution: Distribution | undefined): string | undefined {
   if (c.size === "mixed" && distribution === undefined) return "data/demo-sizes.json is not there";
   const bytes = (c.live ?? 0) * c.threads * meanSize(c.size, distribution);
   if (bytes > LIVE_BYTES) return `${inMiB(bytes)} of live blocks; a sample may hold ${inMiB(LIVE_BYTES)}`;
@@ -119,6 +147,15 @@ function whyImpossible(c: BenchCase, distribution: Distribution | undefined): st
 }
 
 function makeJob(c: BenchCase, impl: ImplementationId, distribution: Distribution | undefined): Job {
+  return isObjectCase(c) ? objectJob(c, impl) : blockJob(c, impl, distribution);
+}
+
+function objectJob(c: ObjectCase, impl: ImplementationId): Job {
+  const job = { ...c, impl, targetMs: TARGET_MS, seed: 1, heapBytes: OBJECTS_HEAP_BYTES };
+  return c.case === "gc-alloc" ? { ...job, ops: Math.floor(STEADY_BYTES / c.size) } : job;
+}
+
+function blockJob(c: BlockCase, impl: ImplementationId, distribution: Distribution | undefined): Job {
   const job = { ...c, impl, targetMs: COLLECTED.has(impl) ? TARGET_COLLECTED_MS : TARGET_MS, seed: 1 };
   const mean = meanSize(c.size, distribution);
   // Room for rounding up to a size class and for a peer's headers.

@@ -1,17 +1,16 @@
 /** What is printed and written when all samples are in: the table of ratios, the metadata, the checks, and the JSON list. */
 import Table from "cli-table3";
-import { IMPLEMENTATIONS, type BenchCase, type CaseName, type BlockSize, type ImplementationId } from "./cases.ts";
-import { find, medianNs, metadataShare, ns, ratioTo, type Check } from "./checks.ts";
+import { caseLabel, FAMILIES, IMPLEMENTATIONS, isObjectCase, PARAMETERS, parametersOf, type BenchCase, type ImplementationId } from "./cases.ts";
+import { metadataShare, type Check } from "./checks.ts";
+import { latencies, us } from "./collector-checks.ts";
 import type { MetadataParts } from "./impl/implementation.ts";
+import type { Latency } from "./job.ts";
+import { find, medianNs, ns, ratioTo } from "./lookup.ts";
 import type { Skipped } from "./plan.ts";
 import type { Series } from "./run.ts";
 
-/** An element of the list that `--json` writes. */
-export interface JsonResult {
-  readonly case: CaseName;
-  readonly size: BlockSize;
-  readonly threads: number;
-  readonly live?: number;
+/** An element of the list that `--json` writes: the case's parameters, and the figures. */
+export type JsonResult = BenchCase & {
   readonly impl: ImplementationId;
   /** Median of the samples. */
   readonly nsPerOp: number;
@@ -25,7 +24,12 @@ export interface JsonResult {
   readonly onProcessor?: readonly number[];
   readonly maxRssBytes?: number;
   readonly metadata?: MetadataParts;
-}
+  /** Processor time of the collector per operation, of each sample. */
+  readonly cpuNsPerOp?: readonly number[];
+  /** Collections in each sample. */
+  readonly cycles?: readonly number[];
+  readonly latency?: Latency;
+};
 
 export function jsonResults(all: readonly Series[]): JsonResult[] {
   return all.flatMap((series) => {
@@ -33,8 +37,9 @@ export function jsonResults(all: readonly Series[]): JsonResult[] {
     const last = samples.at(-1);
     if (last === undefined) return [];
     const times = ns(series);
-    const onProcessor = samples.flatMap((s) => s.onProcessor ?? []);
-    const rss = samples.flatMap((s) => (s.maxRssBytes === undefined ? [] : [s.maxRssBytes]));
+    const present = (figure: "onProcessor" | "maxRssBytes" | "cpuNsPerOp" | "cycles"): number[] => samples.flatMap((s) => s[figure] ?? []);
+    const [onProcessor, rss, cpuNsPerOp, cycles] = [present("onProcessor"), present("maxRssBytes"), present("cpuNsPerOp"), present("cycles")];
+    const latency = latencies([series], impl).at(0)?.latency;
     return {
       ...benchCase,
       impl,
@@ -47,26 +52,37 @@ export function jsonResults(all: readonly Series[]): JsonResult[] {
       ...(onProcessor.length === 0 ? {} : { onProcessor }),
       ...(rss.length === 0 ? {} : { maxRssBytes: Math.max(...rss) }),
       ...(last.metadata === undefined ? {} : { metadata: last.metadata }),
+      ...(cpuNsPerOp.length === 0 ? {} : { cpuNsPerOp }),
+      ...(cycles.length === 0 ? {} : { cycles }),
+      ...(latency === undefined ? {} : { latency }),
     };
   });
 }
 
-/** One row per case: our median with its range, each peer's median, and ours over the peer's. */
-export function ratioTable(all: readonly Series[]): string {
+/** A table for each family of cases. */
+export function ratioTables(all: readonly Series[]): string {
+  const tables = Object.values(Object.groupBy(all, ({ benchCase }) => FAMILIES[benchCase.case])).map((family) => ratioTable(family!));
+  if (tables.length === 0) return "";
+  return `${tables.join("\n\n")}\nratio = mallocgc / peer, median over the rounds; below 1 mallocgc is the faster one. (min-max) is over the samples.`;
+}
+
+/** One row per case: its parameters, our median with its range, each peer's median, and ours over the peer's. */
+function ratioTable(all: readonly Series[]): string {
+  const cases = distinctCases(all);
   const peers = IMPLEMENTATIONS.filter((impl) => impl !== "mallocgc" && all.some((s) => s.impl === impl && s.samples.length > 0));
+  const parameters = PARAMETERS.filter((name) => cases.some((c) => parametersOf(c).some(([own]) => own === name)));
   const table = new Table({
-    head: ["case", "size", "live", "threads", "mallocgc ns/op", ...peers.flatMap((peer) => [`${peer} ns/op`, "ratio"])],
-    colAligns: ["left", "right", "right", "right", "right", ...peers.flatMap(() => ["right", "right"] as const)],
+    head: ["case", ...parameters, "mallocgc ns/op", ...peers.flatMap((peer) => [`${peer} ns/op`, "ratio"])],
+    colAligns: ["left", ...parameters.map(() => "right" as const), "right", ...peers.flatMap(() => ["right", "right"] as const)],
     style: { head: [], border: [], compact: true },
     chars: COLUMNS_ONLY,
   });
-  for (const c of distinctCases(all)) {
+  for (const c of cases) {
     const ours = find(all, c, "mallocgc");
+    const values = new Map(parametersOf(c));
     table.push([
       c.case,
-      String(c.size),
-      c.live === undefined ? "" : String(c.live),
-      String(c.threads),
+      ...parameters.map((name) => values.get(name) ?? ""),
       ours === undefined ? "-" : withRange(ours),
       ...peers.flatMap((peer) => {
         const theirs = find(all, c, peer);
@@ -76,7 +92,23 @@ export function ratioTable(all: readonly Series[]): string {
       }),
     ]);
   }
-  return `${table.toString()}\nratio = mallocgc / peer, median over the rounds; below 1 mallocgc is the faster one. (min-max) is over the samples.`;
+  return table.toString();
+}
+
+/** How long an operation takes while the heap is collected; one row for each implementation. */
+export function latencyTable(all: readonly Series[]): string {
+  const rows = IMPLEMENTATIONS.flatMap((impl) => latencies(all, impl).map(({ latency }) => ({ impl, ...latency })));
+  if (rows.length === 0) return "";
+  const table = new Table({
+    head: ["an operation while the heap is collected", "p50", "p99", "p99.99", "max", "stall"],
+    colAligns: ["left", "right", "right", "right", "right", "right"],
+    style: { head: [], border: [], compact: true },
+    chars: COLUMNS_ONLY,
+  });
+  for (const { impl, p50, p99, p9999, max, stall } of rows) {
+    table.push([impl, us(p50), us(p99), us(p9999), us(max), stall === undefined ? "-" : us(stall)]);
+  }
+  return `${table.toString()}\nmax: whatever its cause, other programs on the machine included. stall: by the collector's own account.`;
 }
 
 /** Where the bytes of a full heap went, part by part. */
@@ -85,7 +117,7 @@ export function metadataTable(all: readonly Series[]): string {
   for (const series of all) {
     const filled = series.samples.at(-1)?.metadata;
     const share = metadataShare(series);
-    if (filled === undefined || share === undefined) continue;
+    if (filled === undefined || share === undefined || isObjectCase(series.benchCase)) continue;
     const percent = (bytes: number): string => `${((bytes / filled.totalBytes) * 100).toFixed(2)} %`;
     const parts = Object.entries(filled.parts).map(([name, bytes]) => `${name} ${percent(bytes)}`);
     lines.push(
@@ -121,7 +153,7 @@ export function disturbance(all: readonly Series[]): string {
 /** What was left out, and what failed. Empty when nothing was. */
 export function omissions(skipped: readonly Skipped[], all: readonly Series[]): string[] {
   const failed = all.flatMap(({ benchCase, impl, failure }) =>
-    failure === undefined ? [] : [`failed: ${impl} in ${benchCase.case}, size ${benchCase.size}: ${failure}`],
+    failure === undefined ? [] : [`failed: ${impl} in ${caseLabel(benchCase)}: ${failure}`],
   );
   return [...skipped.map(({ what, why }) => `skipped: ${what}: ${why}`), ...failed];
 }

@@ -8,7 +8,7 @@ import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { cacheDirectory } from "./cache.ts";
-import type { BenchCase, ImplementationId } from "./cases.ts";
+import { isObjectCase, type BenchCase, type ImplementationId } from "./cases.ts";
 import { goArguments, parseGoAnswer } from "./impl/go.ts";
 import type { Job, Measurement } from "./job.ts";
 import type { Plan } from "./plan.ts";
@@ -61,10 +61,22 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<Series[]
 export async function runSample(job: Job, goBinary: string | undefined): Promise<Measurement> {
   if (job.impl !== "go") {
     const child = fileURLToPath(new URL("./child.ts", import.meta.url));
-    return JSON.parse(await run(process.execPath, ["--conditions=dev", child, JSON.stringify(job)])) as Measurement;
+    return JSON.parse(await run(process.execPath, [...engineOptions(job), "--conditions=dev", child, JSON.stringify(job)])) as Measurement;
   }
   if (goBinary === undefined) throw new Error("there is no Go here");
   return parseGoAnswer(await run(goBinary, goArguments(job)));
+}
+
+/**
+ * What the engine is told where its own objects are measured: that it may use as much memory as the others, and as many threads: the main one and
+ * helpers. In gc-mark the main thread marks too, as it waits for nothing else.
+ */
+export function engineOptions(job: Job): string[] {
+  if (!isObjectCase(job) || (job.impl !== "js" && job.impl !== "uint8array")) return [];
+  const options = ["--expose-gc", "--max-old-space-size=8192"];
+  if (!("markers" in job)) return options;
+  const helpers = job.case === "gc-mark" ? job.markers - 1 : job.markers;
+  return [...options, helpers === 0 ? "--single-threaded-gc" : `--v8-pool-size=${helpers}`];
 }
 
 function run(command: string, args: readonly string[]): Promise<string> {

@@ -1,25 +1,41 @@
 /** A worker of a child process: one thread of a measurement with several, or the thread that attaches. */
 import { parentPort, workerData } from "node:worker_threads";
-import type { ImplementationId } from "./cases.ts";
 import { DISTRIBUTION_URL, readDistribution } from "./distribution.ts";
 import type { Implementation } from "./impl/implementation.ts";
-import type { Job } from "./job.ts";
-import { loadImplementation } from "./load-implementation.ts";
+import type { BlockJob, ObjectJob } from "./job.ts";
+import { loadImplementation, loadPrograms } from "./load-implementation.ts";
 import { measureThread, type Meeting, type ThreadTime } from "./measure.ts";
+import { measureTrees, type TreesTime } from "./measure-trees.ts";
+import type { TreesCase } from "./object-cases.ts";
 
 /** What the child's main thread hands to a worker. */
-export interface WorkerTask {
-  readonly job: Job;
+export type WorkerTask = BlocksTask | TreesTask;
+
+export interface BlocksTask extends SharedHeap {
+  readonly kind: "blocks";
+  readonly job: BlockJob;
+}
+
+export interface TreesTask extends SharedHeap {
+  readonly kind: "trees";
+  readonly job: ObjectJob<TreesCase>;
+  /** This worker's number. */
+  readonly index: number;
+}
+
+interface SharedHeap {
   /** The shared heap, where there is one. */
   readonly handle: unknown;
   /** For {@link Meeting}: three words, the second of them all ones. */
   readonly control: Int32Array;
 }
 
-export interface WorkerAnswer {
+export interface BlocksTime {
   readonly time: ThreadTime;
   readonly bytesPerOp: number;
 }
+
+export type WorkerAnswer<T extends WorkerTask> = T extends TreesTask ? TreesTime : BlocksTime;
 
 /** Words of the control block. */
 const AGREED = 0;
@@ -37,17 +53,27 @@ const ATTACH_WARM_UP = 5;
 
 if (parentPort !== null) {
   const task = workerData as WorkerTask;
-  const implementation = await loadImplementation(task.job.impl as Exclude<ImplementationId, "go">);
-  parentPort.postMessage(task.job.case === "attach-heap" ? measureAttach(task, implementation) : await measurePattern(task, implementation));
+  parentPort.postMessage(task.kind === "trees" ? await measureShareOfTrees(task) : await measureBlocks(task));
 }
 
-async function measurePattern({ job, handle, control }: WorkerTask, implementation: Implementation): Promise<WorkerAnswer> {
+async function measureShareOfTrees({ job, index, handle, control }: TreesTask): Promise<TreesTime> {
+  const { trees } = await loadPrograms(job.impl);
+  if (trees === undefined) throw new Error("this implementation has no program for this case");
+  return measureTrees(job, await trees(job, handle), index, meetingOf(control, job.threads));
+}
+
+async function measureBlocks(task: BlocksTask): Promise<BlocksTime> {
+  const implementation = await loadImplementation(task.job.impl);
+  return task.job.case === "attach-heap" ? measureAttach(task, implementation) : measurePattern(task, implementation);
+}
+
+async function measurePattern({ job, handle, control }: BlocksTask, implementation: Implementation): Promise<BlocksTime> {
   const distribution = job.size === "mixed" ? await readDistribution(DISTRIBUTION_URL) : undefined;
   return measureThread(job, implementation, distribution, meetingOf(control, job.threads), handle);
 }
 
 /** Attaching alone is timed; detaching makes room for the next. */
-function measureAttach({ handle }: WorkerTask, implementation: Implementation): WorkerAnswer {
+function measureAttach({ handle }: BlocksTask, implementation: Implementation): BlocksTime {
   if (implementation.blocks === "object" || implementation.attach === undefined) throw new Error("nothing to attach to");
   let spent = 0n;
   for (let i = -ATTACH_WARM_UP; i < ATTACH_OPS; i++) {

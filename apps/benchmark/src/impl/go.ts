@@ -9,8 +9,10 @@ import { access, mkdir, readdir, readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { cacheDirectory } from "../cache.ts";
+import { isObjectCase, parametersOf } from "../cases.ts";
 import { DISTRIBUTION_URL } from "../distribution.ts";
 import type { Job, Measurement } from "../job.ts";
+import { CYCLES } from "../object-cases.ts";
 
 const SOURCES = fileURLToPath(new URL("../../go", import.meta.url));
 const execute = promisify(execFile);
@@ -48,22 +50,38 @@ export async function buildGo(): Promise<GoBinary> {
 /** What one thread of Go does where the others do what fits into their time; the program cuts it to its share of memory. */
 const FREE_OPS = 2_000_000;
 
-/**
- * The program's arguments. Go has no `free`, so where the others free, it drops a block and allocates the next from fresh memory.
- */
+/** The program's arguments: the case's parameters, and what the job adds to them. */
 export function goArguments(job: Job): string[] {
-  const args = ["-case", job.case, "-size", String(job.size), "-threads", String(job.threads), "-seed", String(job.seed)];
-  if (job.live !== undefined) args.push("-live", String(job.live));
+  const args = ["-case", job.case, "-seed", String(job.seed)];
+  for (const [name, value] of parametersOf(job)) args.push(`-${name}=${value}`);
+  if (isObjectCase(job)) {
+    if (job.ops !== undefined) args.push("-ops", String(job.ops));
+    if (job.case === "gc-mark" || job.case === "mutator-latency") args.push("-cycles", String(CYCLES));
+    return args;
+  }
   if (job.size === "mixed") args.push("-dist", fileURLToPath(DISTRIBUTION_URL));
+  // Go has no `free`: where the others free, it drops a block and allocates the next from fresh memory.
   args.push("-ops", String(job.ops ?? FREE_OPS));
   return args;
 }
 
+interface GoAnswer extends Pick<Measurement, "ops" | "bytesPerOp" | "cpuNsPerOp" | "cycles" | "latency"> {
+  readonly totalNsPerOp: number;
+}
+
 /** Its `totalNsPerOp` is what the others call `nsPerOp`. @throws Error when the answer is not what was agreed. */
 export function parseGoAnswer(stdout: string): Measurement {
-  const { totalNsPerOp, ops, bytesPerOp } = JSON.parse(stdout) as Partial<Record<string, unknown>>;
+  const answer = JSON.parse(stdout) as Partial<GoAnswer>;
+  const { totalNsPerOp, ops, bytesPerOp, cpuNsPerOp, cycles, latency } = answer;
   if (typeof totalNsPerOp !== "number" || typeof ops !== "number" || typeof bytesPerOp !== "number") {
     throw new Error(`not an answer of gobench: ${stdout.slice(0, 200)}`);
   }
-  return { nsPerOp: totalNsPerOp, ops, bytesPerOp };
+  return {
+    nsPerOp: totalNsPerOp,
+    ops,
+    bytesPerOp,
+    ...(cpuNsPerOp === undefined ? {} : { cpuNsPerOp }),
+    ...(cycles === undefined ? {} : { cycles }),
+    ...(latency === undefined ? {} : { latency }),
+  };
 }
