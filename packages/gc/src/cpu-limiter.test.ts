@@ -124,6 +124,27 @@ describe("the limiter", () => {
     expect(c.limiter.fill).toBe(11 * MS);
   });
 
+  test("is due for an update when the last one is more than 10 ms old", () => {
+    const { limiter } = new Clocked(1);
+    expect([10 * MS, 10 * MS + 1].map((now) => limiter.needUpdate(now))).toEqual([false, true]);
+  });
+
+  test("takes a sum that fell for one that began anew", () => {
+    const c = new Clocked(1);
+    c.pass(10 * MS, 10 * MS);
+    c.assistTime = 0;
+    c.pass(0);
+    expect(c.limiter.fill).toBe(10 * MS);
+    c.pass(3 * MS, 3 * MS);
+    expect(c.limiter.fill).toBe(13 * MS);
+    c.idleTime = 50 * MS;
+    c.pass(50 * MS);
+    expect(c.limiter.fill).toBe(13 * MS);
+    c.idleTime = 0;
+    c.pass(4 * MS, 0, 4 * MS);
+    expect(c.limiter.fill, "all of the 4 ms were idle").toBe(13 * MS);
+  });
+
   test("notes the cycle in which it began to limit", () => {
     const c = new Clocked(1);
     expect(c.limiter.lastEnabledCycle).toBe(0);

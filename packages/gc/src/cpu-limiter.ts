@@ -18,8 +18,9 @@
  * time it gave to `startGCTransition`.
  *
  * Go's Ps add to pools that an update drains. Here each P counts its own time, ever upward, in its own record; an update is given the sums
- * and subtracts the sums it was given last: nothing is drained, so nothing is lost between threads. One thread at a time calls what writes;
- * `limiting` and `needUpdate` are for all. Pure: time is given, in ns.
+ * and subtracts the sums it was given last: nothing is drained, so nothing is lost between threads. A sum that is smaller than the last one
+ * began anew at 0: counters of a cycle will do, if their last value is given before they are cleared. One thread at a time calls what
+ * writes; `limiting` and `needUpdate` are for all. Pure: time is given, in ns.
  */
 import type { Ptr } from "@mallocgc/sysmem";
 import { CpuLimiterRecord } from "./cpu-limiter-record.ts";
@@ -49,7 +50,7 @@ const UPDATE_PERIOD = GC_CPU_LIMITER_UPDATE_PERIOD;
 /** The share of the CPUs that counts as collecting while a cycle marks. */
 const BACKGROUND_UTILIZATION = 0.25;
 
-/** What all Ps have counted since the heap began, in ns of CPU time. Sums that never fall. */
+/** What all Ps have counted since the heap began, or since the sums began anew, in ns of CPU time. */
 export interface LimiterTimes {
   /** Assists, of marking and of giving pages back. */
   readonly assistTime: number;
@@ -155,8 +156,8 @@ export class CpuLimiter {
     // A clock reading from before the last update, by another thread: the next one covers it.
     if (now < last) return;
     const total = (now - last) * f64[base + NPROCS]!;
-    const assist = times.assistTime - f64[base + ASSIST_SEEN]!;
-    const idle = times.idleTime - f64[base + IDLE_SEEN]!;
+    const assist = growth(f64[base + ASSIST_SEEN]!, times.assistTime);
+    const idle = growth(f64[base + IDLE_SEEN]!, times.idleTime);
     f64[base + LAST_UPDATE] = now;
     f64[base + ASSIST_SEEN] = times.assistTime;
     f64[base + IDLE_SEEN] = times.idleTime;
@@ -186,4 +187,9 @@ export class CpuLimiter {
     this.f64[this.base + ENABLED] = 1;
     this.f64[this.base + LAST_ENABLED_CYCLE] = cycle;
   }
+}
+
+/** What was added to a sum since it was `seen`; all of it when it began anew meanwhile. */
+function growth(seen: number, sum: number): number {
+  return sum >= seen ? sum - seen : sum;
 }

@@ -72,10 +72,10 @@ describe("the goal", () => {
   });
 
   test("is not pushed up under a memory limit", () => {
-    const { pacer, f } = afterCycle(10 * MIB, { memoryLimit: 13 * MIB, sweepDone: false });
-    const limited = 13 * MIB - MIB;
+    const { pacer, f } = afterCycle(10 * MIB, { memoryLimit: 11.5 * MIB, sweepDone: false });
+    const limited = 10.5 * MIB;
     expect(pacer.nextGoal).toBe(limited);
-    expect(pacer.nextTrigger, "the trigger is within the bounds, and not at the distance that sweeping would want").toBe(10 * MIB + 61 * 32768);
+    expect(pacer.nextTrigger, "nor is the trigger, to the distance that sweeping would want").toBe(10 * MIB + 61 * 8192);
     f.heapLive = limited + MIB;
     pacer.startCycle(f, 0, 4);
     expect(pacer.heapGoal(f)).toBe(limited);
@@ -136,6 +136,14 @@ describe("the trigger", () => {
     expect(afterCycle(200 * MIB).pacer.nextTrigger, "4 MiB before").toBe(396 * MIB);
     expect(afterCycle(10 * MIB, { heapMinimumBytes: 256 * KIB }).pacer.nextTrigger, "the minimum's base, not the minimum").toBe(20 * MIB - 256 * KIB);
     expect(afterCycle(0, { heapMinimumBytes: 1000, gcPercent: 0 }).pacer.nextTrigger, "no goal above what was marked").toBe(0);
+  });
+
+  test("is the goal itself while that is below what was marked, until commit makes a new one", () => {
+    const { pacer, f } = afterCycle(10 * MIB);
+    pacer.resetLive(50 * MIB, f);
+    expect(pacer.trigger(f)).toBe(20 * MIB);
+    pacer.commit(f, true);
+    expect(pacer.trigger(f)).toBe(50 * MIB + 61 * 819_200);
   });
 
   test("never passes the goal, nor falls below what was marked, whatever the figures are", () => {
@@ -255,6 +263,9 @@ describe("the assist ratio", () => {
     f.heapScanWork = 5000;
     pacer.revise(f);
     expect(pacer.assistWorkPerByte).toBe((3 * MIB - 5000) / (8 * MIB - 3 * MIB));
+    f.heapScan = 0;
+    pacer.revise(f);
+    expect(pacer.assistWorkPerByte, "nor can there be more").toBe(1000 / (8 * MIB - 3 * MIB));
   });
 
   test("rests while no cycle runs", () => {
