@@ -32,6 +32,11 @@ describe("Go's benchmark format", () => {
     expect(benchmarkLine({ name: "X", n: 1, nsPerOp: 1 }).split("\t")).toHaveLength(3);
   });
 
+  it("puts further figures with their units between time and memory", () => {
+    const cells = benchmarkLine({ name: "X", n: 1, nsPerOp: 1, extra: { "p99-ns": 1234 }, bytesPerOp: 8, allocsPerOp: 1 }).split("\t");
+    expect(cells.slice(3).map((cell) => cell.trim())).toEqual(["1234 p99-ns", "8 B/op", "1 allocs/op"]);
+  });
+
   it("writes configuration as keys that begin with a lower-case letter, as benchstat wants", () => {
     for (const line of configurationLines("go1.26.8")) expect(line).toMatch(/^[a-z][a-z0-9]*: \S/);
   });

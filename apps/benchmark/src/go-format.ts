@@ -15,6 +15,8 @@ export interface BenchmarkLine {
   /** Absent where nothing is allocated from the heap that is measured. */
   readonly bytesPerOp?: number;
   readonly allocsPerOp?: number;
+  /** Further figures by their unit, as Go's `b.ReportMetric` has them. */
+  readonly extra?: Readonly<Record<string, number>>;
 }
 
 /** Lines that tell the machine, in the keys that Go uses, and what else a reader of the figures wants to know. */
@@ -36,6 +38,7 @@ const GOARCH: Readonly<Record<string, string>> = { x64: "amd64", ia32: "386" };
 
 export function benchmarkLine(line: BenchmarkLine): string {
   const cells = [`Benchmark${line.name}-${availableParallelism()}`, String(line.n).padStart(8), `${goNumber(line.nsPerOp)} ns/op`];
+  for (const [unit, value] of Object.entries(line.extra ?? {})) cells.push(`${goNumber(value)} ${unit}`);
   if (line.bytesPerOp !== undefined) cells.push(`${String(Math.round(line.bytesPerOp)).padStart(8)} B/op`);
   if (line.allocsPerOp !== undefined) cells.push(`${String(line.allocsPerOp).padStart(8)} allocs/op`);
   return cells.join("\t");

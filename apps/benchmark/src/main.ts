@@ -1,12 +1,13 @@
 /** The benchmark: reads the command line, makes a plan, runs it, reports. Results go to stdout, progress to stderr. */
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { allCases, type ImplementationId } from "./cases.ts";
+import { allCases, type CaseName, type ImplementationId } from "./cases.ts";
 import { runChecks } from "./checks.ts";
 import { DISTRIBUTION_URL, readDistribution } from "./distribution.ts";
 import { benchmarkLine, configurationLines } from "./go-format.ts";
 import { compileAssemblyScript } from "./impl/assemblyscript-modules.ts";
 import { buildGo } from "./impl/go.ts";
+import type { Measurement } from "./job.ts";
 import { parseOptions, USAGE, type Options } from "./options.ts";
 import { benchmarkName, makePlan } from "./plan.ts";
 import { Progress } from "./progress.ts";
@@ -15,6 +16,17 @@ import { runPlan } from "./run.ts";
 
 const SAMPLES = 5;
 const QUICK_SAMPLES = 3;
+
+/** The cases in which an operation is an allocation of so many bytes. */
+const ALLOCATES: ReadonlySet<CaseName> = new Set(["alloc-fresh", "free-ring", "free-random", "metadata", "gc-alloc", "mutator-latency"]);
+
+function extraFigures({ cpuNsPerOp, latency }: Measurement): Record<string, number> {
+  return {
+    ...(cpuNsPerOp === undefined ? {} : { "cpu-ns/op": cpuNsPerOp }),
+    ...(latency === undefined ? {} : { "p50-ns": latency.p50, "p99-ns": latency.p99, "p99.99-ns": latency.p9999, "max-ns": latency.max }),
+    ...(latency?.stall === undefined ? {} : { "stall-ns": latency.stall }),
+  };
+}
 
 async function main(options: Options): Promise<void> {
   const missing = new Map<ImplementationId, string>();
@@ -41,14 +53,13 @@ async function main(options: Options): Promise<void> {
     onProgress: (job, done, total) => progress.update(job, done, total),
     onSample: ({ benchCase, impl }, sample) => {
       progress.clear();
-      // A heap's own time to come into being takes nothing from a heap.
-      const allocates = benchCase.case !== "create-heap" && benchCase.case !== "attach-heap";
       console.log(
         benchmarkLine({
           name: benchmarkName(benchCase, impl),
           n: sample.ops,
           nsPerOp: sample.nsPerOp,
-          ...(allocates ? { bytesPerOp: sample.bytesPerOp, allocsPerOp: 1 } : {}),
+          ...(ALLOCATES.has(benchCase.case) ? { bytesPerOp: sample.bytesPerOp, allocsPerOp: 1 } : {}),
+          extra: extraFigures(sample),
         }),
       );
     },

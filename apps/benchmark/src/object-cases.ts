@@ -83,7 +83,7 @@ export function objectCases(quick: boolean): ObjectCase[] {
     for (const markers of quick ? [1] : [1, 2]) cases.push({ case: "gc-mark", size: 32, live: MARKED_OBJECTS, shape, markers, threads: 1 });
   }
   for (const size of quick ? [64] : [16, 64, 256, 1024]) {
-    for (const pointers of [true, false]) cases.push({ case: "gc-alloc", size, live: STEADY_BYTES / size, pointers, markers: 1, threads: 1 });
+    for (const pointers of quick ? [true] : [true, false]) cases.push({ case: "gc-alloc", size, live: STEADY_BYTES / size, pointers, markers: 1, threads: 1 });
   }
   for (const threads of quick ? [1] : [1, 2]) cases.push({ case: "binary-trees", depth: TREE_DEPTH, markers: 1, threads });
   if (!quick) cases.push({ case: "mutator-latency", size: LATENCY_SIZE, live: LATENCY_BYTES / LATENCY_SIZE, markers: 1, threads: 1 });

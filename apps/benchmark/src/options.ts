@@ -13,7 +13,7 @@ export const USAGE = `bench [--filter RE] [--json FILE] [--quick]
   --filter RE    only what this regular expression finds in names such as
                  Alloc/case=free-ring/size=64/live=10000/threads=1/impl=mallocgc
   --json FILE    also write the results as a JSON list
-  --quick        fewer cases, three samples instead of five; one to two minutes
+  --quick        fewer cases, three samples instead of five; four to five minutes
 `;
 
 /** @throws Error that says which argument is wrong. */
