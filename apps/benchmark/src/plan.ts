@@ -67,10 +67,12 @@ const TAKES_PART: Readonly<Record<CaseName, readonly ImplementationId[]>> = {
 
 /** Objects of plain JavaScript have no bytes to fill them up with: they take part where their fields come to about the size. */
 const JS_OBJECTS_UP_TO = 64;
+/** An array of bytes takes ten times its bytes below this size: nobody would take one for them. */
+const BYTE_ARRAYS_FROM = 64;
 
 function takesPart(c: BenchCase, impl: ImplementationId): boolean {
   if (c.case === "gc-alloc" && impl === "js") return c.size <= JS_OBJECTS_UP_TO;
-  if (c.case === "gc-alloc" && impl === "uint8array") return !c.pointers;
+  if (c.case === "gc-alloc" && impl === "uint8array") return !c.pointers && c.size >= BYTE_ARRAYS_FROM;
   return TAKES_PART[c.case].includes(impl);
 }
 
@@ -133,10 +135,10 @@ export function makePlan(input: PlanInput): Plan {
   return { cases, skipped };
 }
 
-/** What takes long to set up: there each sample of a heap's collection has several within, and on a million live blocks no promise rests. */
+/** What takes seconds for each sample: the cases that are collected have several collections within one, and on a million live blocks no promise rests. */
 function takesLong(c: BenchCase): boolean {
-  if (c.case === "gc-mark" || c.case === "mutator-latency" || c.case === "binary-trees") return true;
-  return !isObjectCase(c) && c.live !== undefined && c.live !== 10_000;
+  if (isObjectCase(c)) return "markers" in c;
+  return c.live !== undefined && c.live !== 10_000;
 }
 
 function whyImpossible(c: BlockCase, distribution: Distribution | undefined): string | undefined {
