@@ -4,7 +4,7 @@ import { record, type RecordLayout } from "@mallocgc/sysmem";
 
 /** The layout of an mcache: aligned to a cache line, float64 fields on even words. */
 export const MCache: RecordLayout<
-  | "alloc" | "tiny" | "tinyOffset" | "tinyMasks" | "owner" | "black" | "spare"
+  | "alloc" | "tiny" | "tinyOffset" | "tinyMasks" | "owner" | "black" | "blackGen" | "spare"
   | "smallAllocs" | "smallFrees" | "tinyAllocs" | "largeAllocs" | "largeAllocBytes" | "largeFrees" | "largeFreeBytes"
 > = record("mcache", 432, {
   alloc: { access: "owner", words: NUM_SPAN_CLASSES, doc: "the span to allocate from, per span class; the empty span when there is none" },
@@ -13,7 +13,8 @@ export const MCache: RecordLayout<
   tinyMasks: { access: "owner", doc: "its masks, as an index of 16-bit halves (tiny-bits.ts of mspan)" },
   owner: { access: "const", doc: "P id + 1, as written into the holder word of a span" },
   black: { access: "owner", doc: "1 while what this P allocates counts as marked: from its ack of ARM to its ack of SWEEP" },
-  spare: { access: "owner", words: 3, doc: "room for the sampling countdown" },
+  blackGen: { access: "owner", doc: "the heap's sweepgen when this P turned black: spans of this generation are concerned" },
+  spare: { access: "owner", words: 2, doc: "room for the sampling countdown" },
   smallAllocs: { access: "owner", words: 2 * NUM_SIZE_CLASSES, doc: "objects allocated per size class, as float64; of spans given back or merged" },
   smallFrees: { access: "owner", words: 2 * NUM_SIZE_CLASSES, doc: "objects freed per size class, as float64" },
   tinyAllocs: { access: "owner", words: 2, doc: "tiny objects put into a block that was already there, as float64" },

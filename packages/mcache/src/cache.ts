@@ -12,18 +12,17 @@
  */
 import { NUM_SPAN_CLASSES } from "@mallocgc/sizeclass";
 import type { Central } from "@mallocgc/mcentral";
-import { MSpan, SCAN_NEVER, type FreedBits, type SpanPtr, type Spans } from "@mallocgc/mspan";
+import { MSpan, type FreedBits, type SpanPtr, type Spans } from "@mallocgc/mspan";
 import type { Addr, Ptr, Region, TableSpec } from "@mallocgc/sysmem";
 import { MCache } from "./cache-record.ts";
 import { Clearer } from "./clear.ts";
 
-const { alloc: ALLOC, owner: OWNER, black: BLACK, smallAllocs: SMALL_ALLOCS, smallFrees: SMALL_FREES } = MCache.offset;
+const { alloc: ALLOC, owner: OWNER, black: BLACK, blackGen: BLACK_GEN, smallAllocs: SMALL_ALLOCS, smallFrees: SMALL_FREES } = MCache.offset;
 const {
   startAddr: START_ADDR, elemSize: ELEM_SIZE, nelems: NELEMS, freeIndex: FREE_INDEX, allocCache: ALLOC_CACHE, needzero: NEEDZERO,
   heldSince: HELD_SINCE, allocCount: ALLOC_COUNT, sweepgen: SWEEPGEN, holder: HOLDER, spanClass: SPAN_CLASS,
   freeIndexForScan: FREE_INDEX_FOR_SCAN,
 } = MSpan.offset;
-const NEVER = SCAN_NEVER;
 const NIL = 0 as Addr;
 const CLASSES = NUM_SPAN_CLASSES;
 
@@ -46,9 +45,9 @@ export class Cache {
   private readonly spans: Spans;
   private readonly freed: FreedBits;
   private readonly central: Central;
-  private readonly hooks: RefillHooks | undefined;
+  private hooks: RefillHooks | undefined;
 
-  constructor(region: Region, base: Ptr, emptySpan: Ptr, spans: Spans, freed: FreedBits, central: Central, hooks?: RefillHooks) {
+  constructor(region: Region, base: Ptr, emptySpan: Ptr, spans: Spans, freed: FreedBits, central: Central) {
     this.mem = region.i32;
     this.f64 = region.f64;
     this.base = base;
@@ -57,6 +56,11 @@ export class Cache {
     this.spans = spans;
     this.freed = freed;
     this.central = central;
+    this.hooks = undefined;
+  }
+
+  /** Makes the collector known, which is made after the cache. */
+  connect(hooks: RefillHooks): void {
     this.hooks = hooks;
   }
 
@@ -126,9 +130,9 @@ export class Cache {
     }
     if (s === 0) return false;
     mem[s + HELD_SINCE] = mem[s + ALLOC_COUNT]!;
+    if (mem[this.base + BLACK] !== 0) this.blacken(s);
     mem[s + SWEEPGEN] = mem[s + SWEEPGEN]! + 3;
     mem[s + HOLDER] = mem[this.base + OWNER]!;
-    if (mem[this.base + BLACK] !== 0) this.allocateBlack(s);
     this.hooks?.countLive(spanClass, this.freeBytes(s), 1);
     mem[this.base + spanClass] = s;
     return true;
@@ -142,9 +146,10 @@ export class Cache {
     const mem = this.mem;
     mem[this.base + BLACK] = on ? 1 : 0;
     if (!on) return;
+    mem[this.base + BLACK_GEN] = Atomics.load(mem, this.spans.heapSweepgen);
     for (let spc = 0; spc < CLASSES; spc++) {
       const s = mem[this.base + spc]! as SpanPtr;
-      if (s !== this.emptySpan) this.allocateBlack(s);
+      if (s !== this.emptySpan) this.newFromHere(s);
     }
   }
 
@@ -153,8 +158,21 @@ export class Cache {
     return this.mem[this.base + BLACK] !== 0;
   }
 
+  /**
+   * This P is black and takes a swept span: what it hands out of it from here on is new. But not if the span was swept after this P turned black: then marking is
+   * over, which this P has not noticed yet, and the span's turn is the next cycle.
+   */
+  blacken(s: SpanPtr): void {
+    if (this.mem[s + SWEEPGEN] === this.mem[this.base + BLACK_GEN]) this.newFromHere(s);
+  }
+
+  /** As `blacken`, for a span whose one slot this P has already handed out. */
+  blackenLarge(s: SpanPtr): void {
+    if (this.mem[s + SWEEPGEN] === this.mem[this.base + BLACK_GEN]) this.mem[s + FREE_INDEX_FOR_SCAN] = 0;
+  }
+
   /** Slots are handed out in ascending order, so one index tells the new from the old; the lowest of a cycle counts. */
-  private allocateBlack(s: SpanPtr): void {
+  private newFromHere(s: SpanPtr): void {
     const mem = this.mem;
     if (mem[s + FREE_INDEX]! < mem[s + FREE_INDEX_FOR_SCAN]!) mem[s + FREE_INDEX_FOR_SCAN] = mem[s + FREE_INDEX]!;
   }
@@ -179,8 +197,6 @@ export class Cache {
     const mem = this.mem;
     if (this.hooks !== undefined && mem[s + SWEEPGEN] === mem[this.spans.heapSweepgen]! + 3) {
       this.hooks.countLive(spanClass, (mem[s + NELEMS]! - this.spans.countHandedOut(s)) * mem[s + ELEM_SIZE]!, -1);
-      // Cached in the short time between a cycle's new sweepgen and this P's ack of it: its objects are of the new generation.
-      if (mem[this.base + BLACK] === 0) mem[s + FREE_INDEX_FOR_SCAN] = NEVER;
     }
     this.central.uncacheSpan(s);
   }

@@ -24,9 +24,9 @@ import type { SlotFreer } from "./slot-freer.ts";
 
 const {
   startAddr: START_ADDR, elemSize: ELEM_SIZE, needzero: NEEDZERO, spanClass: SPAN_CLASS, freeIndex: FREE_INDEX, allocCache: ALLOC_CACHE,
-  allocCount: ALLOC_COUNT,
+  allocCount: ALLOC_COUNT, heapBits: HEAP_BITS, largeType: LARGE_TYPE,
 } = MSpan.offset;
-const { largeAllocs: LARGE_ALLOCS, largeAllocBytes: LARGE_ALLOC_BYTES, tiny: TINY, tinyOffset: TINY_OFFSET } = MCache.offset;
+const { alloc: ALLOC, largeAllocs: LARGE_ALLOCS, largeAllocBytes: LARGE_ALLOC_BYTES, tiny: TINY, tinyOffset: TINY_OFFSET } = MCache.offset;
 const CLASS8 = SIZE_TO_CLASS8;
 const CLASS128 = SIZE_TO_CLASS128;
 const SMALLEST = TINY_SIZE;
@@ -39,6 +39,16 @@ const PAGE = PAGE_SIZE;
 const NOT_LIVE = TINY_NOT_LIVE;
 const BLOCK_DEAD = TINY_BLOCK_DEAD;
 const NIL = 0 as Addr;
+
+/** What a collected heap does besides, where memory is short or large. */
+export interface CollectorHooks {
+  /** Before a large object of `nbytes` is taken. */
+  beforeLarge(nbytes: number): void;
+  /** A large object was taken. */
+  afterLarge(spanClass: number, nbytes: number): void;
+  /** The region is full: whether what was done about it may have made room for `nbytes`. */
+  makeRoom(nbytes: number): boolean;
+}
 
 /** Allocation and free for one P. */
 export class Allocator {
@@ -55,8 +65,9 @@ export class Allocator {
   private readonly freed: FreedBits;
   private readonly tinyBits: TinyBits;
   private readonly freer: SlotFreer;
+  private readonly collector: CollectorHooks | undefined;
 
-  constructor(region: Region, layers: Layers, zeroAddr: Addr) {
+  constructor(region: Region, layers: Layers, zeroAddr: Addr, collector?: CollectorHooks) {
     this.mem = region.i32;
     this.f64 = region.f64;
     this.zeroAddr = zeroAddr;
@@ -69,6 +80,7 @@ export class Allocator {
     this.freed = layers.freed;
     this.tinyBits = layers.tinyBits;
     this.freer = layers.freer;
+    this.collector = collector;
   }
 
   /** A block without pointers of at least `size` bytes, zeroed if `zero` is 1. */
@@ -82,12 +94,49 @@ export class Allocator {
     return addr === NIL ? this.allocAfterReclaim(spanClass, size, zero) : addr;
   }
 
-  /** A block that may hold pointers. */
+  /**
+   * Zeroed memory for an object of `n` bytes with pointers, of a collected heap. Up to 128 bytes `ptrMask` says where they are, a bit for each word; above,
+   * the type at `typeAddr`.
+   */
+  mallocTyped(n: number, ptrMask: number, typeAddr: number): Addr {
+    if (n > HEADER_ABOVE) return this.mallocWithHeader(n, typeAddr);
+    const sizeClass = CLASS8[(n + 7) >>> 3]!;
+    const spanClass = sizeClass << 1;
+    let addr = this.cache.alloc(spanClass, 1);
+    if (addr === NIL) addr = this.allocAfterReclaim(spanClass, n, 1);
+    // The slot is of the span that is cached now. Its heap bits: as many as it has words, from where it begins.
+    const mem = this.mem;
+    const s = mem[this.cache.base + ALLOC + spanClass]!;
+    const bit = ((addr - mem[s + START_ADDR]!) >>> 2) | 0;
+    const word = mem[s + HEAP_BITS]! + (bit >>> 5);
+    const shift = bit & 31;
+    const nwords = mem[s + ELEM_SIZE]! >>> 2;
+    const all = nwords === 32 ? -1 : (1 << nwords) - 1;
+    mem[word] = (mem[word]! & ~(all << shift)) | (ptrMask << shift);
+    if (shift + nwords > 32) mem[word + 1] = (mem[word + 1]! & ~(all >>> (32 - shift))) | (ptrMask >>> (32 - shift));
+    return addr;
+  }
+
+  private mallocWithHeader(n: number, typeAddr: number): Addr {
+    if (n > LARGEST_SMALL) return this.mallocLarge(n, 0, 1, typeAddr);
+    const slot = n + HEADER;
+    const sizeClass = slot <= 1016 ? CLASS8[(slot + 7) >>> 3]! : CLASS128[(slot - 897) >>> 7]!;
+    const spanClass = sizeClass << 1;
+    let addr = this.cache.alloc(spanClass, 1);
+    if (addr === NIL) addr = this.allocAfterReclaim(spanClass, n, 1);
+    this.mem[addr >>> 2] = typeAddr;
+    return ((addr + HEADER) >>> 0) as Addr;
+  }
+
+  /** A block that may hold pointers, of a by-hand heap. */
   mallocScan(size: number, zero: number): Addr {
+    if (this.collector !== undefined) {
+      throw new HeapError("ERR_TYPE", "in a collected heap memory with pointers has a type, which says where they are: declare one, and use heap.alloc or heap.new");
+    }
     const n = checkSize(size);
     if (n === 0) return this.zeroAddr;
     const header = n > HEADER_ABOVE ? HEADER : 0;
-    if (n > LARGEST_SMALL) return this.mallocLarge(n, 0, zero);
+    if (n > LARGEST_SMALL) return this.mallocLarge(n, 0, zero, 0);
     const slot = n + header;
     const sizeClass = slot <= 1016 ? CLASS8[(slot + 7) >>> 3]! : CLASS128[(slot - 897) >>> 7]!;
     const spanClass = sizeClass << 1;
@@ -99,23 +148,26 @@ export class Allocator {
   private mallocOdd(size: number, zero: number): Addr {
     const n = checkSize(size);
     if (n === 0) return this.zeroAddr;
-    if (n > LARGEST_SMALL) return this.mallocLarge(n, 1, zero);
+    if (n > LARGEST_SMALL) return this.mallocLarge(n, 1, zero, 0);
     const addr = this.tiny.alloc(n);
     if (addr !== NIL) return addr;
     this.reclaim(TINY_CLASS);
-    const again = this.tiny.alloc(n);
-    if (again === NIL) throw new HeapExhaustedError(n, this.layers.config.maxBytes);
+    let again = this.tiny.alloc(n);
+    if (again === NIL && this.makeRoom(n)) again = this.tiny.alloc(n);
+    if (again === NIL) throw this.exhausted(n);
     return again;
   }
 
-  private mallocLarge(size: number, spanClass: number, zero: number): Addr {
+  private mallocLarge(size: number, spanClass: number, zero: number, typeAddr: number): Addr {
     const mem = this.mem;
     const npages = Math.ceil(size / PAGE);
+    this.collector?.beforeLarge(npages * PAGE);
     let s = this.pages.alloc(npages, spanClass);
     if (s === 0) {
       this.layers.releaseAll();
       s = this.pages.alloc(npages, spanClass);
-      if (s === 0) throw new HeapExhaustedError(size, this.layers.config.maxBytes);
+      if (s === 0 && this.makeRoom(size)) s = this.pages.alloc(npages, spanClass);
+      if (s === 0) throw this.exhausted(size);
     }
     const addr = (mem[s + START_ADDR]! >>> 0) as Addr;
     mem[s + FREE_INDEX] = 1;
@@ -126,14 +178,34 @@ export class Allocator {
     this.f64[count] = this.f64[count]! + 1;
     this.f64[bytes] = this.f64[bytes]! + npages * PAGE;
     if ((mem[s + NEEDZERO]! & zero) !== 0) this.cache.clearer.clear(addr, npages * PAGE);
+    if (this.collector !== undefined) this.publishLarge(s, typeAddr, npages * PAGE);
     return addr;
+  }
+
+  /** A collected large object: new if this P is black; swept by way of the full set of its class, as any span. */
+  private publishLarge(s: SpanPtr, typeAddr: number, nbytes: number): void {
+    const mem = this.mem;
+    const spanClass = mem[s + SPAN_CLASS]!;
+    mem[s + LARGE_TYPE] = typeAddr;
+    if (this.cache.black) this.cache.blackenLarge(s);
+    this.central.uncacheSpan(s);
+    this.collector!.afterLarge(spanClass, nbytes);
+  }
+
+  private makeRoom(nbytes: number): boolean {
+    return this.collector?.makeRoom(nbytes) === true;
+  }
+
+  private exhausted(nbytes: number): HeapExhaustedError {
+    return new HeapExhaustedError(nbytes, this.layers.config.maxBytes, this.collector !== undefined);
   }
 
   /** The region is full: gives back what this P holds, offers what was freed in full spans, and tries once more. */
   private allocAfterReclaim(spanClass: number, size: number, zero: number): Addr {
     this.reclaim(spanClass);
-    const addr = this.cache.alloc(spanClass, zero);
-    if (addr === NIL) throw new HeapExhaustedError(size, this.layers.config.maxBytes);
+    let addr = this.cache.alloc(spanClass, zero);
+    if (addr === NIL && this.makeRoom(size)) addr = this.cache.alloc(spanClass, zero);
+    if (addr === NIL) throw this.exhausted(size);
     return addr;
   }
 
@@ -144,6 +216,9 @@ export class Allocator {
 
   /** Frees the block that `mallocgc` returned as `addr`. Any thread may free any block. */
   free(addr: number): void {
+    if (this.collector !== undefined) {
+      throw new HeapError("ERR_COLLECTED", "nothing is freed by hand in a collected heap: drop the last root or reference; or make the heap with gc: false");
+    }
     const s = typeof addr === "number" ? this.pages.spanOf(addr) : 0;
     const spanClass = this.mem[s + SPAN_CLASS]!;
     if (s !== 0 && (spanClass & 1) === 1) {
@@ -208,8 +283,14 @@ export class Allocator {
     const spans = this.spans;
     const slot = spans.slotOf(s, addr);
     if (slot >= spans.nelems(s)) throw new HeapError("ERR_ADDRESS_UNUSED", `address ${addr} lies in the part of a span that is never handed out`);
-    if (!spans.wasHandedOutConfirmed(s, slot) || this.freed.isFreed(s, slot)) throw notAllocated(addr);
     const offset = addr - spans.slotAddr(s, slot);
+    if (this.collector !== undefined) {
+      if (!spans.wasHandedOutConfirmed(s, slot)) throw notAllocated(addr);
+      // A collected tiny block is kept and freed whole: where its objects begin is not known.
+      if (this.mem[s + SPAN_CLASS] === TINY_CLASS) return s;
+    } else if (!spans.wasHandedOutConfirmed(s, slot) || this.freed.isFreed(s, slot)) {
+      throw notAllocated(addr);
+    }
     if (this.mem[s + SPAN_CLASS] === TINY_CLASS && this.tinyBits.isTinyBlock(s, slot)) {
       if (!this.tinyBits.isLive(s, slot, offset)) throw this.notATinyObject(addr, s, slot, offset);
       return s;

@@ -26,6 +26,7 @@ export type HeapErrorCode =
   | "ERR_STALE_REF"
   | "ERR_MUTEX"
   | "ERR_COLLECTED"
+  | "ERR_NOT_COLLECTED"
   | "ERR_ROOT"
   | "ERR_ROOT_UNKNOWN"
   | "ERR_ROOT_DISPOSED"
@@ -54,11 +55,9 @@ export class HeapExhaustedError extends HeapError {
   /** The heap's limit in bytes. */
   readonly maxBytes: number;
 
-  constructor(requested: number, maxBytes: number) {
-    super(
-      "ERR_HEAP_EXHAUSTED",
-      `the heap of ${maxBytes} bytes has no room for ${requested} more; free blocks, or create the heap with a larger maxBytes`,
-    );
+  constructor(requested: number, maxBytes: number, collected = false) {
+    const advice = collected ? "drop roots, end the turn or call heap.safepoint() so that garbage can be collected, await heap.gc()" : "free blocks";
+    super("ERR_HEAP_EXHAUSTED", `the heap of ${maxBytes} bytes has no room for ${requested} more; ${advice}, or create the heap with a larger maxBytes`);
     this.requested = requested;
     this.maxBytes = maxBytes;
   }

@@ -8,12 +8,21 @@ import { record, type Ptr, type RecordLayout, type TableSpec } from "@mallocgc/s
 /** "mgc1", the first word of every heap. */
 export const MAGIC = 0x3163676d;
 /** Raised whenever a record or table of the region changes its meaning. */
-export const LAYOUT_VERSION = 1;
+export const LAYOUT_VERSION = 2;
 
 /** The heap takes threads. */
 export const HEAP_OPEN = 1;
 /** The heap takes no more threads. */
 export const HEAP_CLOSED = 2;
+
+/** In `flags`: objects are collected, not freed by hand. */
+export const FLAG_COLLECTED = 1;
+/** In `flags`: accessors and views check their refs, values and turns. */
+export const FLAG_CHECKS = 2;
+/** In `flags`: after each cycle's marking a second, plain mark looks for what it missed. */
+export const FLAG_CHECK_MARK = 4;
+/** In `flags`: the sweep fills dead objects with 0xdeadbeef. */
+export const FLAG_CLOBBER_FREE = 8;
 
 const fields = {
   magic: { access: "const", doc: "0x3163676d" },
@@ -23,7 +32,10 @@ const fields = {
   maxThreads: { access: "const", doc: "records in the P table" },
   chunkPages: { access: "const", doc: "pages in a palloc chunk" },
   state: { access: "atomic", doc: "1 open, 2 closed" },
-  spare: { access: "const", words: 7, doc: "room for what comes" },
+  flags: { access: "const", doc: "1 collected, 2 checks, 4 gccheckmark, 8 clobberfree" },
+  typeLock: { access: "atomic", doc: "the types lock" },
+  typeList: { access: "atomic", doc: "the newest type record; each leads to the one before" },
+  spare: { access: "const", words: 4, doc: "room for what comes" },
   zero: { access: "const", words: 2, doc: "where allocations of no bytes point" },
 } as const;
 

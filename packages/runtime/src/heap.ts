@@ -4,31 +4,33 @@
  * A `Heap` object is one thread's way into the region (a P, processor.ts); all state is in the region. After `detach` or `close` the object
  * refuses everything with `ERR_HEAP_DETACHED`.
  */
-import {
-  SysmemError, WASM_PAGE_SIZE, createRegion, openOsPages, openRegion, type Addr, type OsPages, type Region, type RegionMemory,
-} from "@mallocgc/sysmem";
+import { traceLine, type CycleReport } from "@mallocgc/gc";
+import { SysmemError, WASM_PAGE_SIZE, createRegion, openOsPages, type Addr, type OsPages, type Region } from "@mallocgc/sysmem";
 import { Allocator } from "./allocator.ts";
+import { Collected, type GcStats, type HeapEvents } from "./collected.ts";
 import { HeapError, describeValue } from "./errors.ts";
 import { HEADER_PTR, HEAP_CLOSED, HEAP_OPEN, HeapHeader, LAYOUT_VERSION, MAGIC } from "./header.ts";
-import { Layers, heapFingerprint, planHeap } from "./layers.ts";
+import { joinByHandle, joinHeap, type HeapHandle, type Joined } from "./join.ts";
+import { Collector } from "./collector.ts";
+import { Layers, heapFingerprint, isCollected, planHeap } from "./layers.ts";
 import { readMemStats, sizeClassStats, type MemStats, type SizeClassStats } from "./mem-stats.ts";
-import { MAX_THREADS, MIN_BYTES, resolveOptions, type HeapConfig, type HeapOptions } from "./options.ts";
-import { ProcessorTable } from "./processor.ts";
+import { resolveOptions, type HeapConfig, type HeapOptions } from "./options.ts";
+import type { NamedRoots } from "./named-roots.ts";
+import type { Cleanup } from "./roots/callbacks.ts";
+import type { Handle } from "./roots/handle.ts";
+import type { RootValue } from "./roots/root-host.ts";
+import type { Scope } from "./roots/scope.ts";
+import type { Unique, UniqueValue } from "./roots/unique.ts";
+import type { Weak } from "./roots/weak.ts";
 import { describeSpan, type SpanInfo } from "./span-info.ts";
+import { startWorkers } from "./start-worker.ts";
+import type { Bound, BoundType, Init, RefTo, View } from "./types/infer.ts";
 import { verifyHeap, type VerifyReport } from "./verify.ts";
 import { viewBlock, type ViewConstructor } from "./views.ts";
 
 const { magic: H_MAGIC, version: H_VERSION, fingerprint: H_FINGERPRINT, wasmPages: H_WASM_PAGES, maxThreads: H_MAX_THREADS,
-  chunkPages: H_CHUNK_PAGES, state: H_STATE, zero: H_ZERO } = HeapHeader.offset;
+  chunkPages: H_CHUNK_PAGES, state: H_STATE, flags: H_FLAGS, zero: H_ZERO } = HeapHeader.offset;
 const ZERO_ADDR = ((HEADER_PTR + H_ZERO) * 4) as Addr;
-
-/** What a thread needs to attach: sent with `postMessage` or `workerData`. */
-export interface HeapHandle {
-  readonly type: "mallocgc.heap";
-  readonly layoutVersion: number;
-  /** The shared WebAssembly.Memory. */
-  readonly memory: RegionMemory;
-}
 
 /** How a block is wanted. */
 export interface AllocOptions {
@@ -45,18 +47,27 @@ export class Heap {
   /** This thread's number among the heap's threads: 0 to `maxThreads` - 1. */
   readonly processorId: number;
   readonly maxBytes: number;
+  /** Whether objects are collected, or freed by hand. */
+  readonly isCollected: boolean;
   private readonly region: Region;
   private layers: Layers | undefined;
   private allocator: Allocator;
+  private collectedPart: Collected | undefined;
+  private turns: TurnGate;
   private os: OsPages | undefined;
 
   /** @internal Heaps come from `createHeap` and `attachHeap`. */
-  constructor(layers: Layers, processorId: number) {
+  constructor({ layers, processorId }: Joined, events: HeapEvents) {
     this.processorId = processorId;
     this.maxBytes = layers.config.maxBytes;
+    this.isCollected = isCollected(layers.config);
     this.region = layers.region;
     this.layers = layers;
-    this.allocator = new Allocator(layers.region, layers, ZERO_ADDR);
+    this.collectedPart = this.isCollected
+      ? new Collected(layers, processorId, layers.mutexes.mayBlock, events, (collector) => new Allocator(layers.region, layers, ZERO_ADDR, collector))
+      : undefined;
+    this.turns = this.collectedPart?.collector.turns ?? BY_HAND;
+    this.allocator = this.collectedPart?.allocator ?? new Allocator(layers.region, layers, ZERO_ADDR);
     this.os = undefined;
   }
 
@@ -68,6 +79,7 @@ export class Heap {
    * no room; `ERR_HEAP_DETACHED`.
    */
   mallocgc(size: number, options: AllocOptions = DEFAULTS): Addr {
+    if (!this.turns.open) this.turns.enter();
     if (options === DEFAULTS) return this.allocator.malloc(size, 1);
     if (typeof options !== "object" || (options as unknown) === null) throw badOptions(options);
     const { noscan = true, zeroed = true } = options as { readonly noscan?: unknown; readonly zeroed?: unknown };
@@ -85,6 +97,123 @@ export class Heap {
   free(addr: Addr | number): void {
     this.allocator.free(addr);
   }
+
+  // Types and objects.
+
+  /**
+   * A declared type in this heap: its field accessors on raw refs, for hot code, and what `new`, `alloc` and `at` take. Any number of times, in any thread.
+   *
+   * @throws HeapError `ERR_TYPE` when it is no declaration; `ERR_TYPE_CONFLICT` when the heap has another layout under that name.
+   */
+  type<T>(declaration: T): Bound<T> {
+    return this.collected().types.bind(declaration);
+  }
+
+  /** A new object of a type as a view, with initial values; what is not named is zero. @throws FieldError; HeapExhaustedError. */
+  new<T>(type: BoundType<T>, init?: Init<T>): View<T> {
+    return this.collected().types.create(type, init);
+  }
+
+  /** A new object of a type as a raw ref, all zero; of an array type with `length` elements. For hot code. @throws HeapExhaustedError. */
+  alloc<T>(type: BoundType<T>, length?: number): RefTo<T> {
+    return this.collected().types.alloc(type, length);
+  }
+
+  /** A view of the object at a raw ref; null for 0. With `checks`, @throws HeapError when there is no live object that could be of that type. */
+  at<T>(type: BoundType<T>, ref: number): View<T> | null {
+    return ref === 0 ? null : this.collected().types.viewOf(type, ref);
+  }
+
+  // Turns and roots.
+
+  /** Runs `fn` in a turn that ends with it: raw refs and views from inside are void afterwards, unless rooted. @throws HeapError `ERR_TURN`. */
+  turn<T>(fn: () => T): T {
+    return this.collected().collector.turns.turn(fn);
+  }
+
+  /** For loops that never return to the event loop: ends this turn and begins the next. Raw refs and views held in variables are void. About 40 ns. */
+  safepoint(): void {
+    this.collected().collector.turns.safepoint();
+  }
+
+  /** The heap's named roots: how threads find each other's objects. */
+  get roots(): NamedRoots {
+    return this.collected().roots;
+  }
+
+  /** A handle: keeps one object alive across turns, until it is disposed of (`using h = heap.root(x)`). @throws HeapError `ERR_ROOT`. */
+  root(value: RootValue): Handle {
+    return this.collected().collector.roots.handles.root(value);
+  }
+
+  /** A scope: what is rooted through it lives until it is disposed of. */
+  scope(): Scope {
+    return this.collected().collector.roots.handles.scope();
+  }
+
+  /** A handle for the object of a handle, or of a `move()`, that arrived from another thread. @throws HeapError `ERR_ROOT_HANDLE`, `ERR_ROOT_DISPOSED`. */
+  adopt(message: unknown): Handle {
+    return this.collected().collector.roots.handles.adopt(message);
+  }
+
+  /** Has `fn(ref)` called once nothing else reaches the object; null takes it away. Go's SetFinalizer. @throws HeapError `ERR_FINALIZER`. */
+  setFinalizer(value: RootValue, fn: ((ref: number) => void) | null): void {
+    this.collected().collector.roots.callbacks.setFinalizer(value, fn);
+  }
+
+  /** Has `fn(arg)` called once the object is gone. Go's AddCleanup. @throws HeapError `ERR_CLEANUP`. */
+  addCleanup<T>(value: RootValue, fn: (arg: T) => void, arg: T): Cleanup {
+    return this.collected().collector.roots.callbacks.addCleanup(value, fn, arg);
+  }
+
+  /** A weak ref: leads to the object as long as something else keeps it. Equal for equal objects. @throws HeapError `ERR_WEAK`. */
+  weak(value: RootValue): Weak {
+    return this.collected().collector.roots.weaks.weak(value);
+  }
+
+  /** The one handle of a value: equal exactly for equal values, in all threads; held weakly. Go's unique.Make. */
+  unique(value: UniqueValue): Unique {
+    return this.collected().collector.roots.uniques.unique(value);
+  }
+
+  // Cycles.
+
+  /** A whole cycle that begins after this call: resolves when garbage of before is swept. Ends the turn. @throws HeapError `ERR_TURN` inside `turn`. */
+  gc(): Promise<void> {
+    return this.collected().collector.gc();
+  }
+
+  /** As `gc`, blocking this thread. */
+  gcSync(): void {
+    this.collected().collector.gcSync();
+  }
+
+  /** The collector's figures of now. */
+  gcStats(): GcStats {
+    return this.collected().stats();
+  }
+
+  /** What the cycles after number `after` did, the oldest first; the last 64 are kept. */
+  gcCycles(after = 0): CycleReport[] {
+    return this.collected().cycles(after);
+  }
+
+  /** Go's gctrace lines of the cycles after number `after`. */
+  gcTrace(after = 0): string[] {
+    return this.gcCycles(after).map(traceLine);
+  }
+
+  /** Sets growth that begins a cycle, in per cent, and returns the old value; -1: none. Go's debug.SetGCPercent. @throws HeapError `ERR_OPTION`. */
+  setGCPercent(percent: number): number {
+    return this.collected().setGCPercent(percent);
+  }
+
+  /** Sets the soft limit in bytes and returns the old value; below 0 only asks. Go's debug.SetMemoryLimit. @throws HeapError `ERR_OPTION`. */
+  setMemoryLimit(bytes: number): number {
+    return this.collected().setMemoryLimit(bytes);
+  }
+
+  // Blocks.
 
   /** Bytes that may be used at `addr`: at least what was asked for. @throws HeapError as `free`. */
   usableSize(addr: Addr | number): number {
@@ -149,7 +278,7 @@ export class Heap {
 
   /** Gives this thread's cached spans and pages back to all, so that other threads can use them. */
   flush(): void {
-    this.attached().releaseAll();
+    this.owned().releaseAll();
   }
 
   /**
@@ -157,7 +286,7 @@ export class Heap {
    * Node without `node:ffi` and without the optional package koffi).
    */
   freeOSMemory(): number {
-    const layers = this.attached();
+    const layers = this.owned();
     layers.releaseAll();
     return layers.pages.scavengeAll(this.osPages());
   }
@@ -170,9 +299,13 @@ export class Heap {
   /** This thread leaves the heap. Blocks stay; what this thread had cached goes back to all. */
   detach(): void {
     const layers = this.attached();
-    layers.releaseAll();
+    this.collectedPart?.leave(() => { layers.releaseAll(); });
+    if (this.collectedPart === undefined) layers.releaseAll();
     layers.processors.release(this.processorId);
+    this.collectedPart?.wakeWorkers();
     this.layers = undefined;
+    this.collectedPart = undefined;
+    this.turns = BY_HAND;
     this.allocator = new DetachedAllocator() as unknown as Allocator;
   }
 
@@ -181,6 +314,19 @@ export class Heap {
     this.attached();
     Atomics.store(this.region.i32, HEADER_PTR + H_STATE, HEAP_CLOSED);
     this.detach();
+  }
+
+  private collected(): Collected {
+    if (this.collectedPart !== undefined) return this.collectedPart;
+    this.attached();
+    throw new HeapError("ERR_NOT_COLLECTED", "this heap was made with gc: false and is managed by hand: types, roots, turns and cycles are for collected heaps");
+  }
+
+  /** The layers, in a turn: for what changes what this thread has cached. */
+  private owned(): Layers {
+    const layers = this.attached();
+    if (!this.turns.open) this.turns.enter();
+    return layers;
   }
 
   private attached(): Layers {
@@ -206,6 +352,15 @@ function detached(): HeapError {
   return new HeapError("ERR_HEAP_DETACHED", "this thread has left the heap (detach or close was called); attach again with its handle");
 }
 
+/** What decides whether an operation begins a turn. */
+interface TurnGate {
+  readonly open: boolean;
+  enter(): void;
+}
+
+/** A by-hand heap, or one that the thread has left, has no turns. */
+const BY_HAND: TurnGate = Object.freeze({ open: true, enter: () => undefined });
+
 /** What a detached heap allocates with, so that the fast path of an attached one needs no test. */
 class DetachedAllocator {
   malloc(): never {
@@ -223,6 +378,9 @@ class DetachedAllocator {
   lookup(): never {
     throw detached();
   }
+  resolve(): never {
+    throw detached();
+  }
 }
 
 /**
@@ -231,7 +389,7 @@ class DetachedAllocator {
  * @throws HeapError `ERR_OPTION`; `ERR_NOT_SHAREABLE` where memory cannot be shared and `shared` is not false; `ERR_REGION_RESERVE` when the
  * address space cannot be had.
  */
-export function createHeap(options: HeapOptions = {}): Heap {
+export function createHeap(options: HeapOptions = {}, events: HeapEvents = {}): Heap {
   const config = resolveOptions(options);
   const plan = planHeap(config);
   if (plan.end > config.maxBytes / 2) {
@@ -244,16 +402,18 @@ export function createHeap(options: HeapOptions = {}): Heap {
   mem[HEADER_PTR + H_WASM_PAGES] = config.maxBytes / WASM_PAGE_SIZE;
   mem[HEADER_PTR + H_MAX_THREADS] = config.maxThreads;
   mem[HEADER_PTR + H_CHUNK_PAGES] = config.chunkPages;
-  const processors = new ProcessorTable(mem, plan.at("processors"), config.maxThreads);
-  const id = processors.claim();
-  const layers = new Layers(region, config, plan, processors, id);
-  layers.pages.init();
-  layers.central.init();
-  layers.cache.init(id + 1);
+  mem[HEADER_PTR + H_FLAGS] = config.flags;
+  const joined = joinHeap(region, config, plan, (layers) => {
+    layers.pages.init();
+    layers.central.init();
+    if (isCollected(config)) Collector.init(layers, config.gc);
+  });
   mem[HEADER_PTR + H_STATE] = HEAP_OPEN;
   // Last: who finds the magic finds the rest.
   Atomics.store(mem, HEADER_PTR + H_MAGIC, MAGIC);
-  return new Heap(layers, id);
+  const heap = new Heap(joined, events);
+  if (config.gc.workers > 0) startWorkers(config.gc.workers, heap.handle, (error) => { console.warn("mallocgc: a background thread failed; cycles advance at the ends of turns", error); });
+  return heap;
 }
 
 function reserve(config: HeapConfig): Region {
@@ -279,62 +439,6 @@ function reserve(config: HeapConfig): Region {
  * @throws HeapError `ERR_HANDLE` when `handle` is none; `ERR_HANDLE_VERSION` when it was made by another version of this package;
  * `ERR_HEAP_CLOSED`; `ERR_TOO_MANY_THREADS`.
  */
-export function attachHeap(handle: HeapHandle): Heap {
-  const { region, config } = openHandle(handle);
-  const plan = planHeap(config);
-  const mem = region.i32;
-  if (mem[HEADER_PTR + H_FINGERPRINT] !== heapFingerprint(plan)) {
-    throw new HeapError("ERR_HANDLE_VERSION", "the heap's layout is not this version's; load the same version of @mallocgc/runtime in every thread");
-  }
-  if (Atomics.load(mem, HEADER_PTR + H_STATE) !== HEAP_OPEN) {
-    throw new HeapError("ERR_HEAP_CLOSED", "the heap was closed and takes no more threads; create another");
-  }
-  const processors = new ProcessorTable(mem, plan.at("processors"), config.maxThreads);
-  const id = processors.claim();
-  if (id < 0) {
-    throw new HeapError("ERR_TOO_MANY_THREADS", `all ${config.maxThreads} places for threads are taken; detach one, or create the heap with a larger maxThreads`);
-  }
-  const layers = new Layers(region, config, plan, processors, id);
-  layers.cache.init(id + 1);
-  return new Heap(layers, id);
-}
-
-function openHandle(handle: unknown): { region: Region; config: HeapConfig } {
-  const h = handle as Partial<HeapHandle> | null | undefined;
-  if (typeof h !== "object" || h === null || h.type !== "mallocgc.heap") {
-    throw new HeapError("ERR_HANDLE", `attachHeap takes the handle of a heap, as it arrived in this thread, not ${describeValue(handle)}`);
-  }
-  if (h.layoutVersion !== LAYOUT_VERSION) throw wrongVersion(h.layoutVersion);
-  const region = openMemory(h.memory);
-  const mem = region.i32;
-  if (!region.shared) throw new HeapError("ERR_HANDLE", "the handle's memory is not shared; only a heap made with shared: true has a handle");
-  if (region.byteLength < MIN_BYTES || Atomics.load(mem, HEADER_PTR + H_MAGIC) !== MAGIC) {
-    throw new HeapError("ERR_HANDLE", `the handle's memory of ${region.byteLength} bytes holds no heap; take the handle of one made by createHeap`);
-  }
-  if (mem[HEADER_PTR + H_VERSION] !== LAYOUT_VERSION) throw wrongVersion(mem[HEADER_PTR + H_VERSION]);
-  const maxBytes = mem[HEADER_PTR + H_WASM_PAGES]! * WASM_PAGE_SIZE;
-  const maxThreads = mem[HEADER_PTR + H_MAX_THREADS]!;
-  const chunkPages = mem[HEADER_PTR + H_CHUNK_PAGES]!;
-  if (maxBytes !== region.byteLength || maxThreads < 1 || maxThreads > MAX_THREADS || (chunkPages !== 64 && chunkPages !== 512)) {
-    throw new HeapError(
-      "ERR_HANDLE",
-      `the heap in the handle's memory is damaged: its header says ${maxBytes} bytes, ${maxThreads} threads, chunks of ${chunkPages} pages; create another`,
-    );
-  }
-  return { region, config: { maxBytes, shared: true, maxThreads, chunkPages } };
-}
-
-function openMemory(memory: unknown): Region {
-  try {
-    return openRegion(memory);
-  } catch (cause) {
-    throw new HeapError("ERR_HANDLE", `the handle's memory is ${describeValue(memory)}, not a WebAssembly.Memory; send the handle with postMessage or workerData, not as text`, { cause });
-  }
-}
-
-function wrongVersion(version: unknown): HeapError {
-  return new HeapError(
-    "ERR_HANDLE_VERSION",
-    `the heap has layout version ${describeValue(version)}, this package works with ${LAYOUT_VERSION}; load the same version of @mallocgc/runtime in every thread`,
-  );
+export function attachHeap(handle: HeapHandle, events: HeapEvents = {}): Heap {
+  return new Heap(joinByHandle(handle), events);
 }

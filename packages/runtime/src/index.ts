@@ -1,5 +1,9 @@
 export { HeapError, HeapExhaustedError, type HeapErrorCode } from "./errors.ts";
-export { attachHeap, createHeap, type AllocOptions, type Heap, type HeapHandle } from "./heap.ts";
+export { attachHeap, createHeap, type AllocOptions, type Heap } from "./heap.ts";
+export type { HeapHandle } from "./join.ts";
+export type { GcStats, HeapEvents } from "./collected.ts";
+export type { NamedRoots } from "./named-roots.ts";
+export type { CycleReport } from "@mallocgc/gc";
 export { heapLayout, type HeapLayout } from "./layout.ts";
 export type { BySize, MemStats, SizeClassStats } from "./mem-stats.ts";
 export type { HeapOptions } from "./options.ts";

@@ -4,15 +4,21 @@
  * The plan of the region follows from its header alone (size, threads, chunk size), so an attaching thread computes the same places as
  * the thread that made the heap, and the fingerprint in the header proves it.
  */
+import {
+  CpuLimiterRecord, CycleFigures, GcProcessor, GcRecord, PacerRecord, SpanSweeper, Special, SpecialQueue, Specials, SweepPacingRecord, WeakHandle, WorkLists,
+  WorkRecord, gcTables, sweepKernel,
+} from "@mallocgc/gc";
 import { Cache, MCache, Tiny } from "@mallocgc/mcache";
 import { Central, MCentral } from "@mallocgc/mcentral";
 import { Heap as PageHeap, MHeap, PageCacheRec, SpanCacheRec } from "@mallocgc/mheap";
-import { FreedBits, MSpan, Spans, TinyBits } from "@mallocgc/mspan";
+import { FreedBits, MSpan, Marks, Spans, TinyBits } from "@mallocgc/mspan";
 import { Mutexes, planFingerprint, planRegion, type RecordLayout, type Region, type RegionPlan, type TableSpec } from "@mallocgc/sysmem";
 import { SlotFreer } from "./slot-freer.ts";
-import { HEADER_PTR, HeapHeader, headerTables } from "./header.ts";
+import { FLAG_CLOBBER_FREE, FLAG_COLLECTED, HEADER_PTR, HeapHeader, headerTables } from "./header.ts";
 import type { HeapConfig } from "./options.ts";
 import { Processor, ProcessorTable } from "./processor.ts";
+import { ROOT_RECORDS, Roots } from "./roots/roots.ts";
+import { TypeRecord } from "./types/type-record.ts";
 
 /** Every table of the region, in address order. */
 export function planHeap(config: HeapConfig): RegionPlan {
@@ -23,12 +29,21 @@ export function planHeap(config: HeapConfig): RegionPlan {
     ...Central.tables(),
     ...ProcessorTable.tables(config.maxThreads),
     ...PageHeap.tables({ maxBytes: config.maxBytes, chunkPages: config.chunkPages }),
+    ...(isCollected(config) ? [...gcTables(), ...Specials.tables(config.maxThreads), ...Roots.tables(config.maxThreads)] : []),
   ];
   return planRegion(tables, HEADER_PTR * 4);
 }
 
+/** Whether the heap is a collected one. */
+export function isCollected(config: HeapConfig): boolean {
+  return (config.flags & FLAG_COLLECTED) !== 0;
+}
+
 /** Every record that lies in the region. */
-export const HEAP_RECORDS: readonly RecordLayout[] = Object.freeze([HeapHeader, MSpan, MCache, MCentral, MHeap, PageCacheRec, SpanCacheRec, Processor]);
+export const HEAP_RECORDS: readonly RecordLayout[] = Object.freeze([
+  HeapHeader, MSpan, MCache, MCentral, MHeap, PageCacheRec, SpanCacheRec, Processor,
+  GcRecord, GcProcessor, CycleFigures, WorkLists, WorkRecord, PacerRecord, CpuLimiterRecord, SweepPacingRecord, Special, SpecialQueue, WeakHandle, ...ROOT_RECORDS, TypeRecord,
+]);
 
 /** A hash of all places and record layouts: equal in two threads exactly when they mean the same by every word of the region. */
 export function heapFingerprint(plan: RegionPlan): number {
@@ -50,6 +65,10 @@ export class Layers {
   readonly cache: Cache;
   readonly freer: SlotFreer;
   readonly tiny: Tiny;
+  /** Mark bits, of a collected heap. */
+  readonly marks: Marks;
+  /** Who sweeps spans for this P; only in a collected heap. */
+  readonly sweeper: SpanSweeper | undefined;
 
   constructor(region: Region, config: HeapConfig, plan: RegionPlan, processors: ProcessorTable, id: number) {
     this.region = region;
@@ -58,16 +77,26 @@ export class Layers {
     this.processors = processors;
     this.mutexes = new Mutexes(region, id + 1);
     this.spans = new Spans(region, plan.at("mspan"));
-    this.freed = new FreedBits(region, this.spans);
+    const collected = isCollected(config);
+    this.freed = new FreedBits(region, this.spans, collected);
+    this.marks = new Marks(region, this.spans);
     this.tinyBits = new TinyBits(region);
     this.pages = new PageHeap(region, plan, this.mutexes, this.spans, processors.pageCacheOf(id), processors.spanCacheOf(id), {
       maxBytes: config.maxBytes,
       chunkPages: config.chunkPages,
     });
-    this.central = new Central(region, plan.at("mcentral"), this.spans, this.freed, this.mutexes, this.pages);
-    this.cache = new Cache(region, processors.mcacheOf(id), plan.at("mcache.empty"), this.spans, this.freed, this.central);
+    this.sweeper = collected
+      ? new SpanSweeper(region, plan.at("gc"), processors.mcacheOf(id), this.spans, this.marks, this.pages, sweepKernel(region, (config.flags & FLAG_CLOBBER_FREE) !== 0))
+      : undefined;
+    this.central = new Central(region, plan.at("mcentral"), this.spans, this.freed, this.mutexes, this.pages, this.sweeper);
+    this.cache = this.cacheOf(id);
     this.freer = new SlotFreer(region, this.freed, this.central, this.pages, this.cache);
-    this.tiny = new Tiny(region, processors.mcacheOf(id), this.cache, this.spans, this.tinyBits, this.pages, this.freer);
+    this.tiny = new Tiny(region, processors.mcacheOf(id), this.cache, this.spans, this.tinyBits, this.pages, this.freer, collected);
+  }
+
+  /** The mcache of any P, for its own thread, or for one that has claimed that P. */
+  cacheOf(id: number): Cache {
+    return new Cache(this.region, this.processors.mcacheOf(id), this.plan.at("mcache.empty"), this.spans, this.freed, this.central);
   }
 
   /** Gives back everything this P holds beyond its counters: tiny block, cached spans, pages, span records. */

@@ -8,6 +8,7 @@
  *
  * Nobody is stopped. Figures of one layer are consistent with each other; between allocation counters and page figures lies the time of reading.
  */
+import type { MemoryFigures } from "@mallocgc/gc";
 import { CLASS_TO_SIZE, NUM_SIZE_CLASSES } from "@mallocgc/sizeclass";
 import { PAGE_SIZE, RANK_HEAP } from "@mallocgc/sysmem";
 import type { Layers } from "./layers.ts";
@@ -94,8 +95,9 @@ export function readMemStats(layers: Layers): MemStats {
   const HeapInuse = figures.inUse * PAGE_SIZE;
   const MSpanSys = spanBytes;
   const MCacheSys = tableBytes((name) => name === "processors");
-  const GCSys = tableBytes((name) => name.startsWith("mheap")) + tinyBytes;
-  const OtherSys = plan.end - MCacheSys - tableBytes((name) => name.startsWith("mheap")) + persistentBytes - MSpanSys - tinyBytes;
+  const gcTableBytes = tableBytes((name) => name.startsWith("mheap") || name.startsWith("gc") || name.startsWith("specials"));
+  const GCSys = gcTableBytes + tinyBytes;
+  const OtherSys = plan.end - MCacheSys - gcTableBytes + persistentBytes - MSpanSys - tinyBytes;
   let running = 0;
   for (let id = 0; id < processors.length; id++) if (processors.isRunning(id)) running++;
   return {
@@ -122,6 +124,12 @@ export function readMemStats(layers: Layers): MemStats {
       Frees: t.smallFrees[i]!,
     })),
   };
+}
+
+/** What a memory limit is measured against: Go's mappedReady, and the two parts of it that the heap can give. */
+export function readMemory(layers: Layers): MemoryFigures {
+  const { Sys, HeapReleased, HeapIdle, HeapAlloc } = readMemStats(layers);
+  return { mappedReady: Sys - HeapReleased, heapFree: HeapIdle - HeapReleased, heapAlloc: HeapAlloc };
 }
 
 /** Walks all spans and adds them up by size class, those with no span left out. */

@@ -1,6 +1,8 @@
 /** Options of a heap: one table of names, defaults and limits, checked once at creation. */
+import { DEFAULT_HEAP_MINIMUM } from "@mallocgc/gc";
 import { MAX_REGION_BYTES } from "@mallocgc/sysmem";
 import { HeapError, describeValue } from "./errors.ts";
+import { FLAG_CHECKS, FLAG_CHECK_MARK, FLAG_CLOBBER_FREE, FLAG_COLLECTED } from "./header.ts";
 
 /** What `createHeap` takes. */
 export interface HeapOptions {
@@ -12,6 +14,25 @@ export interface HeapOptions {
   readonly maxThreads?: number;
   /** Pages of 8 KiB in a chunk, the unit in which the heap grows: 512 (4 MiB, as Go on 32 bits; default) or 64 (512 KiB, as Go on Wasm; default below 64 MiB). */
   readonly chunkPages?: 512 | 64;
+  /**
+   * Whether the heap is collected: objects live as long as something leads to them. Default true. `false` makes a heap that is managed by hand: `free` is
+   * there, and types, roots and cycles are not.
+   */
+  readonly gc?: boolean;
+  /** Growth that begins a cycle, in per cent of what the last one found alive, as Go's GOGC. Default 100; -1: no cycle by growth. */
+  readonly gcPercent?: number;
+  /** Soft limit in bytes of all memory the heap has from the system, as Go's GOMEMLIMIT: cycles come more often as it comes near. Default none. */
+  readonly memoryLimit?: number;
+  /** The smallest heap for which growth begins a cycle, in bytes at gcPercent 100. Default 4 MiB, as in Go. */
+  readonly heapMinimum?: number;
+  /** Background threads that mark and sweep, 0 to 8. Default 1; 0, and where there are no threads: cycles advance at the ends of turns and by assists. */
+  readonly gcWorkers?: number;
+  /** Development mode: refs, field values and turns are checked, and leaks are reported with the place they come from. Default false. */
+  readonly checks?: boolean;
+  /** After each cycle's marking, mark once more in plain steps and report what was missed (Go's gccheckmark). Default false. */
+  readonly gcCheckMark?: boolean;
+  /** Fill dead objects with 0xdeadbeef (Go's clobberfree). Default false. */
+  readonly clobberFree?: boolean;
 }
 
 /** Options with every default filled in. */
@@ -20,12 +41,29 @@ export interface HeapConfig {
   readonly shared: boolean;
   readonly maxThreads: number;
   readonly chunkPages: 512 | 64;
+  /** The header's flags (header.ts). */
+  readonly flags: number;
+  readonly gc: GcConfig;
 }
+
+/** The collector's options with every default filled in. Only the thread that makes the heap uses them. */
+export interface GcConfig {
+  readonly percent: number;
+  readonly memoryLimit: number;
+  readonly heapMinimum: number;
+  readonly workers: number;
+}
+
+/** The collector's defaults. */
+export const GC_DEFAULTS: GcConfig = Object.freeze({ percent: 100, memoryLimit: Infinity, heapMinimum: DEFAULT_HEAP_MINIMUM, workers: 1 });
 
 /** The smallest heap. */
 export const MIN_BYTES: number = 1 << 20;
 /** The largest P table. */
 export const MAX_THREADS = 1024;
+/** The most background threads. */
+export const MAX_WORKERS = 8;
+const OPTION_NAMES = "maxBytes, shared, maxThreads, chunkPages, gc, gcPercent, memoryLimit, heapMinimum, gcWorkers, checks, gcCheckMark, clobberFree";
 const SMALL_HEAP_BYTES = 64 << 20;
 const FEW_THREADS_BYTES = 16 << 20;
 
@@ -34,6 +72,10 @@ function integer(name: string, value: unknown, low: number, high: number): numbe
     throw new HeapError("ERR_OPTION", `option ${name} takes an integer from ${low} to ${high}, not ${describeValue(value)}`);
   }
   return value;
+}
+
+function boolean(name: string, value: unknown): void {
+  if (typeof value !== "boolean") throw new HeapError("ERR_OPTION", `option ${name} takes true or false, not ${describeValue(value)}`);
 }
 
 /**
@@ -45,16 +87,31 @@ export function resolveOptions(options: HeapOptions): HeapConfig {
   if (typeof options !== "object" || (options as unknown) === null || Array.isArray(options)) {
     throw new HeapError("ERR_OPTION", `createHeap takes an object of options, not ${describeValue(options)}`);
   }
-  const { maxBytes = 1 << 30, shared = true, maxThreads, chunkPages, ...unknown } = options;
+  const {
+    maxBytes = 1 << 30, shared = true, maxThreads, chunkPages, gc = true, gcPercent = GC_DEFAULTS.percent, memoryLimit = GC_DEFAULTS.memoryLimit,
+    heapMinimum = GC_DEFAULTS.heapMinimum, gcWorkers = GC_DEFAULTS.workers, checks = false, gcCheckMark = false, clobberFree = false, ...unknown
+  } = options;
   for (const name of Object.keys(unknown)) {
-    throw new HeapError("ERR_OPTION", `unknown option ${name}; the options are maxBytes, shared, maxThreads, chunkPages`);
+    throw new HeapError("ERR_OPTION", `unknown option ${name}; the options are ${OPTION_NAMES}`);
   }
-  if (typeof shared !== "boolean") throw new HeapError("ERR_OPTION", `option shared takes true or false, not ${describeValue(shared)}`);
+  for (const [name, value] of Object.entries({ shared, gc, checks, gcCheckMark, clobberFree })) boolean(name, value);
+  integer("gcPercent", gcPercent, -1, 1_000_000);
+  integer("heapMinimum", heapMinimum, 0, MAX_REGION_BYTES);
+  integer("gcWorkers", gcWorkers, 0, MAX_WORKERS);
+  if (memoryLimit !== Infinity) integer("memoryLimit", memoryLimit, 0, Number.MAX_SAFE_INTEGER);
   integer("maxBytes", maxBytes, MIN_BYTES, MAX_REGION_BYTES);
   const threads = integer("maxThreads", maxThreads === undefined ? (maxBytes < FEW_THREADS_BYTES ? 16 : 64) : maxThreads, 1, MAX_THREADS);
   const chunk = chunkPages ?? (maxBytes < SMALL_HEAP_BYTES ? 64 : 512);
   if ((chunk as number) !== 64 && (chunk as number) !== 512) {
     throw new HeapError("ERR_OPTION", `option chunkPages takes 64 or 512, not ${describeValue(chunkPages)}`);
   }
-  return { maxBytes: Math.ceil(maxBytes / 65536) * 65536, shared, maxThreads: threads, chunkPages: chunk };
+  const workers = gc && shared ? gcWorkers : 0;
+  return {
+    maxBytes: Math.ceil(maxBytes / 65536) * 65536,
+    shared,
+    maxThreads: threads + workers,
+    chunkPages: chunk,
+    flags: (gc ? FLAG_COLLECTED : 0) | (checks ? FLAG_CHECKS : 0) | (gcCheckMark ? FLAG_CHECK_MARK : 0) | (clobberFree ? FLAG_CLOBBER_FREE : 0),
+    gc: { percent: gcPercent, memoryLimit, heapMinimum, workers },
+  };
 }

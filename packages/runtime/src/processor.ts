@@ -5,8 +5,11 @@
  * then on only that thread writes it. Detaching gives back all that the record holds (cached spans, pages, span records) and frees it. Its
  * counters stay: they are part of the heap's history, and whoever attaches next goes on counting.
  *
- *     state: free -> running (attach) -> free (detach)          generation: +1 at each attach
+ *     state: free -> attaching -> running (attach) -> free (detach)          generation: +1 at each attach
+ *
+ * While it is attaching the thread fills in what others may read of a running P.
  */
+import { GcProcessor } from "@mallocgc/gc";
 import { MCache } from "@mallocgc/mcache";
 import { PageCacheRec, SpanCacheRec, type ProcessorCaches } from "@mallocgc/mheap";
 import { record, type Ptr, type RecordLayout, type TableSpec } from "@mallocgc/sysmem";
@@ -15,20 +18,23 @@ import { record, type Ptr, type RecordLayout, type TableSpec } from "@mallocgc/s
 export const P_FREE = 0;
 /** A thread is this P. */
 export const P_RUNNING = 1;
+/** A thread is about to be this P, and fills in the record. */
+export const P_ATTACHING = 2;
 
-const WORDS = Math.ceil((16 + MCache.words + PageCacheRec.words + SpanCacheRec.words) / 16) * 16;
+const WORDS = Math.ceil((16 + GcProcessor.words + MCache.words + PageCacheRec.words + SpanCacheRec.words) / 16) * 16;
 
 /** The layout of a P's record: whole cache lines, so that two Ps never share one. */
-export const Processor: RecordLayout<"state" | "generation" | "spare" | "mcache" | "pageCache" | "spanCache"> = record("p", WORDS, {
-  state: { access: "atomic", doc: "0 free, 1 running" },
+export const Processor: RecordLayout<"state" | "generation" | "spare" | "gc" | "mcache" | "pageCache" | "spanCache"> = record("p", WORDS, {
+  state: { access: "atomic", doc: "0 free, 1 running, 2 attaching" },
   generation: { access: "atomic", doc: "times this record was attached" },
-  spare: { access: "owner", words: 14, doc: "room for turns, phases and the grey buffer" },
+  spare: { access: "owner", words: 14, doc: "padding" },
+  gc: { access: "owner", words: GcProcessor.words, doc: "turn, acks, and what the collector knows of this P; a cache line of its own" },
   mcache: { access: "owner", words: MCache.words, doc: "cached spans, tiny block and counters" },
   pageCache: { access: "owner", words: PageCacheRec.words, doc: "a block of pages to allocate spans from without a lock" },
   spanCache: { access: "owner", words: SpanCacheRec.words, doc: "free span records" },
 });
 
-const { state: STATE, generation: GENERATION, mcache: MCACHE, pageCache: PAGE_CACHE, spanCache: SPAN_CACHE } = Processor.offset;
+const { state: STATE, generation: GENERATION, gc: GC, mcache: MCACHE, pageCache: PAGE_CACHE, spanCache: SPAN_CACHE } = Processor.offset;
 
 /** The P table of a region. */
 export class ProcessorTable {
@@ -47,17 +53,27 @@ export class ProcessorTable {
     return [{ name: "processors", bytes: maxThreads * Processor.words * 4, align: 64, doc: "the P table" }];
   }
 
-  /** Claims a free record; returns its id, or -1 when every one is running. */
+  /** Claims a free record; returns its id, or -1 when every one is taken. The caller fills it in, then calls `run`. */
   claim(): number {
     for (let id = 0; id < this.length; id++) {
       const p = this.recordOf(id);
       // Pairs with the store in release: who claims the record sees all that its last owner wrote.
-      if (this.mem[p + STATE] === P_FREE && Atomics.compareExchange(this.mem, p + STATE, P_FREE, P_RUNNING) === P_FREE) {
+      if (this.mem[p + STATE] === P_FREE && Atomics.compareExchange(this.mem, p + STATE, P_FREE, P_ATTACHING) === P_FREE) {
         Atomics.add(this.mem, p + GENERATION, 1);
         return id;
       }
     }
     return -1;
+  }
+
+  /** The record is filled in: others may see it. */
+  run(id: number): void {
+    Atomics.store(this.mem, this.recordOf(id) + STATE, P_RUNNING);
+  }
+
+  /** How often this record was attached: tells a thread from the one that was this P before. */
+  generationOf(id: number): number {
+    return Atomics.load(this.mem, this.recordOf(id) + GENERATION);
   }
 
   /** Frees the record. Its owner has given back all it held. */
@@ -82,6 +98,9 @@ export class ProcessorTable {
 
   recordOf(id: number): Ptr {
     return (this.base + id * Processor.words) as Ptr;
+  }
+  gcOf(id: number): Ptr {
+    return (this.recordOf(id) + GC) as Ptr;
   }
   mcacheOf(id: number): Ptr {
     return (this.recordOf(id) + MCACHE) as Ptr;

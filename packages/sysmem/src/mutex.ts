@@ -65,7 +65,8 @@ export class Mutexes {
   readonly owner: number;
   private readonly mem: Int32Array;
   private readonly shared: boolean;
-  private readonly mayBlock: boolean;
+  /** Whether this thread may sleep: not a browser's main thread, nor in a region of one thread. */
+  readonly mayBlock: boolean;
   private readonly timeoutMs: number;
   /** Bit `r` is set while a lock of rank `r` is held. */
   private held = 0;

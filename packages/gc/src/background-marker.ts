@@ -1,0 +1,52 @@
+/**
+ * Marking in the background: a quantum at a time, by any thread that has nothing else to do; several may mark at once.
+ *
+ *     announce (workSeq, markersAtWork)  ──►  drain  ──►  hand over what is left  ──►  sign off
+ *
+ * The announcement comes before anything is taken off the list of full buffers, so that the driver, who looks at the list and then at both
+ * words, cannot take marking for finished while a buffer is on its way (Cycle.tryFinish).
+ */
+import type { Ptr, Region } from "@mallocgc/sysmem";
+import { AssistCredit } from "./assist-credit.ts";
+import { GcRecord } from "./gc-record.ts";
+import type { Marker } from "./marker.ts";
+
+const { marking: MARKING, workSeq: WORK_SEQ, markersAtWork: MARKERS_AT_WORK, bgCredit: BG_CREDIT, idleMarkers: IDLE_MARKERS, markUs: MARK_US, wake: WAKE } = GcRecord.offset;
+
+/** One thread's background marking. */
+export class BackgroundMarker {
+  private readonly mem: Int32Array;
+  private readonly gc: Ptr;
+  private readonly marker: Marker;
+  private readonly credit: AssistCredit;
+
+  constructor(region: Region, gc: Ptr, marker: Marker) {
+    this.mem = region.i32;
+    this.gc = gc;
+    this.marker = marker;
+    this.credit = new AssistCredit(region.i32, (gc + BG_CREDIT) as Ptr);
+  }
+
+  /** Marks for about `budget` bytes of scan work, and returns how much there was; 0 when there is nothing to take. */
+  run(budget: number): number {
+    const { mem, gc, marker } = this;
+    if (mem[gc + MARKING] === 0 || marker.nothingToTake()) return 0;
+    const start = performance.now();
+    // Pairs with the driver's loads, see above.
+    Atomics.add(mem, gc + WORK_SEQ, 1);
+    Atomics.add(mem, gc + MARKERS_AT_WORK, 1);
+    const done = marker.drain(budget);
+    marker.flushLocal();
+    Atomics.sub(mem, gc + MARKERS_AT_WORK, 1);
+    if (done > 0) this.credit.add(done);
+    Atomics.add(mem, gc + MARK_US, Math.round((performance.now() - start) * 1000));
+    if (Atomics.load(mem, gc + IDLE_MARKERS) > 0) this.wakeOthers();
+    return done;
+  }
+
+  private wakeOthers(): void {
+    if (this.marker.nothingToTake()) return;
+    Atomics.add(this.mem, this.gc + WAKE, 1);
+    Atomics.notify(this.mem, this.gc + WAKE);
+  }
+}

@@ -1,0 +1,297 @@
+/**
+ * A P as the collector sees it: its turns, its polls, its write barrier.
+ *
+ *     enter / leave / safepoint     the turn word; a turn's end hands over all this P has shaded
+ *     poll                          takes notice of the phase and of a request to flush: two plain reads, seldom more
+ *     storeRef                      one plain read more than a store while no cycle marks
+ *
+ * Acks. A poll that finds another phase word than `phaseSeen` does what the phase asks, in this order, and then says so:
+ *
+ *     barrier on (ARM, MARK, TERM)     what this P allocates counts as marked from here on; its tiny block is dropped
+ *     SWEEP                            the grey buffer is thrown away (all that is reachable is marked); nothing is black any more; the cached
+ *                                      spans go back, stale ones swept on the way
+ *
+ * The phase may move on while an operation is under way; the P then still behaves as it has acked, and the protocol (docs/collector.md)
+ * allows for that: it is the ack that others wait for. After its own poll an operation looks at what was acked, not at the phase.
+ *
+ * Invariant: a P in no turn has an empty grey buffer, and no work of its own.
+ */
+import type { Cache, Tiny } from "@mallocgc/mcache";
+import { MSpan, type Marks, type SpanPtr, type Spans } from "@mallocgc/mspan";
+import type { Ptr, Region } from "@mallocgc/sysmem";
+import { GREY_ENTRIES, GcProcessor, GcRecord } from "./gc-record.ts";
+import type { Marker } from "./marker.ts";
+import { PHASE_OFF, PHASE_SWEEP, PHASE_TERM, phaseOf } from "./phase.ts";
+import type { Barrier } from "./root-source.ts";
+import { CLAIMED, IN_TURN, ONE_TURN } from "./turn-word.ts";
+
+const { phase: PHASE, flushSeq: FLUSH_SEQ, wake: WAKE, workSeq: WORK_SEQ, revived: REVIVED, maxStallUs: G_MAX_STALL } = GcRecord.offset;
+const { phaseSeen: PHASE_SEEN, turn: TURN, flushSeen: FLUSH_SEEN, greyLen: GREY_LEN, grey: GREY, maxStallUs: MAX_STALL } = GcProcessor.offset;
+const { sweepgen: SWEEPGEN } = MSpan.offset;
+const ENTRIES = GREY_ENTRIES;
+const OFF = PHASE_OFF;
+const TERM = PHASE_TERM;
+const SWEEP = PHASE_SWEEP;
+const TURN_BIT = IN_TURN;
+const CLAIMED_BIT = CLAIMED;
+const STEP = ONE_TURN;
+/** The longest single sleep for a claimed turn word; the claim lasts microseconds. */
+const CLAIM_SLICE_MS = 10;
+
+/** What finds spans for addresses; mheap's page heap is one. */
+export interface SpanFinder {
+  spanOf(addr: number): SpanPtr;
+}
+
+/** One P's part in the collection, for the thread that is that P. */
+export class Mutator implements Barrier {
+  readonly mem: Int32Array;
+  /** The collector's record. */
+  readonly gc: Ptr;
+  /** This P's part of it. */
+  readonly at: Ptr;
+  private readonly phaseAt: number;
+  private readonly cache: Cache;
+  private readonly tiny: Tiny;
+  private readonly marker: Marker;
+  private readonly spans: Spans;
+  private readonly marks: Marks;
+  private readonly finder: SpanFinder;
+  private readonly mayBlock: boolean;
+  private readonly grey: number;
+
+  constructor(region: Region, gc: Ptr, at: Ptr, cache: Cache, tiny: Tiny, marker: Marker, spans: Spans, marks: Marks, finder: SpanFinder, mayBlock: boolean) {
+    this.mem = region.i32;
+    this.gc = gc;
+    this.at = at;
+    this.phaseAt = gc + PHASE;
+    this.cache = cache;
+    this.tiny = tiny;
+    this.marker = marker;
+    this.spans = spans;
+    this.marks = marks;
+    this.finder = finder;
+    this.mayBlock = mayBlock;
+    this.grey = region.i32[at + GREY]!;
+  }
+
+  /** The phase word, by a plain read. */
+  phase(): number {
+    return this.mem[this.phaseAt]!;
+  }
+
+  /** Begins a turn, and takes notice of the phase. */
+  enter(): void {
+    const mem = this.mem;
+    const at = this.at + TURN;
+    for (;;) {
+      // Pairs with the driver's load (handshake.ts) and its claim: see turn-word.ts.
+      const word = Atomics.load(mem, at);
+      if ((word & CLAIMED_BIT) === 0) {
+        if (Atomics.compareExchange(mem, at, word, word | TURN_BIT) === word) break;
+      } else if (this.mayBlock) {
+        Atomics.wait(mem, at, word, CLAIM_SLICE_MS);
+      }
+    }
+    this.poll();
+  }
+
+  /** Claims this P, which is in no turn, for good: the thread leaves the heap. Whoever is this P next begins anew. */
+  claimSelf(): void {
+    const mem = this.mem;
+    const at = this.at + TURN;
+    for (;;) {
+      const word = Atomics.load(mem, at);
+      if ((word & CLAIMED_BIT) === 0 && Atomics.compareExchange(mem, at, word, word | CLAIMED_BIT) === word) return;
+    }
+  }
+
+  /** Ends the turn. No address in a variable is valid from here on. */
+  leave(): void {
+    this.poll();
+    if (this.mem[this.at + GREY_LEN] !== 0) this.flush();
+    // Pairs with the driver's loads: who sees the turn ended sees what it has handed over.
+    Atomics.store(this.mem, this.at + TURN, ((this.mem[this.at + TURN]! & ~TURN_BIT) + STEP) | 0);
+    this.wakeDriver();
+  }
+
+  /** Ends a turn and begins the next at once: no address in a variable is valid from here on. */
+  safepoint(): void {
+    // As in leave and enter: the driver may see the turn change, never end.
+    Atomics.add(this.mem, this.at + TURN, STEP);
+    this.poll();
+    if (this.phaseActive()) this.wakeDriver();
+  }
+
+  /** Takes notice of the phase and of a request to flush. At an operation's edge only. */
+  poll(): void {
+    const mem = this.mem;
+    // Plain: a change that this misses is noticed at the next poll; until then nobody goes on without this P.
+    if (mem[this.phaseAt] !== mem[this.at + PHASE_SEEN] || mem[this.gc + FLUSH_SEQ] !== mem[this.at + FLUSH_SEEN]) this.pollSlow();
+  }
+
+  private pollSlow(): void {
+    const mem = this.mem;
+    const start = performance.now();
+    // Pairs with the driver's stores: what it wrote before them is seen.
+    const word = Atomics.load(mem, this.phaseAt);
+    if (word !== mem[this.at + PHASE_SEEN]) this.ack(word);
+    const round = Atomics.load(mem, this.gc + FLUSH_SEQ);
+    if (round !== mem[this.at + FLUSH_SEEN]) {
+      this.flush();
+      // Pairs with the driver's load: the flush is done.
+      Atomics.store(mem, this.at + FLUSH_SEEN, round);
+    }
+    this.wakeDriver();
+    this.noteStall(start);
+  }
+
+  private ack(word: number): void {
+    const phase = phaseOf(word);
+    if ((phase & 1) === 1) {
+      if (!this.cache.black) {
+        this.mem[this.at + GREY_LEN] = 0;
+        this.tiny.closeCurrent();
+        this.cache.setBlack(true);
+      }
+    } else if (phase === SWEEP || this.cache.black) {
+      this.releaseForSweep();
+    }
+    // Pairs with the driver's load: all of the above is done.
+    Atomics.store(this.mem, this.at + PHASE_SEEN, word);
+  }
+
+  private releaseForSweep(): void {
+    this.mem[this.at + GREY_LEN] = 0;
+    this.marker.discard();
+    this.cache.setBlack(false);
+    this.tiny.closeCurrent();
+    this.cache.releaseAll();
+  }
+
+  /** Marks what this P has shaded, and hands the work over. */
+  flush(): void {
+    const mem = this.mem;
+    const n = mem[this.at + GREY_LEN]!;
+    mem[this.at + GREY_LEN] = 0;
+    if (n === 0 || !this.cache.black) return;
+    // Pairs with the driver's look at workSeq: a round in which somebody handed something over is not the last.
+    Atomics.add(mem, this.gc + WORK_SEQ, 1);
+    this.marker.markRange(this.grey as Ptr, n);
+    this.marker.flushLocal();
+  }
+
+  /** Stores a ref at byte address `addr`: a field of an object, or a root. */
+  storeRef(addr: number, value: number): void {
+    const mem = this.mem;
+    if ((mem[this.phaseAt]! & 1) !== 0) this.storeRefSlow(addr, value);
+    else mem[addr >>> 2] = value;
+  }
+
+  private storeRefSlow(addr: number, value: number): void {
+    const mem = this.mem;
+    this.poll();
+    if (this.cache.black) {
+      this.shadeValue(Atomics.load(mem, addr >>> 2));
+      this.shadeValue(value);
+    }
+    // Atomic, so that a marker that reads the ref finds the object behind it initialised.
+    Atomics.store(mem, addr >>> 2, value);
+  }
+
+  /** Stores `value` if the word holds `expected`; returns what it held, as an unsigned number. */
+  compareExchangeRef(addr: number, expected: number, value: number): number {
+    const mem = this.mem;
+    if ((mem[this.phaseAt]! & 1) !== 0) this.poll();
+    const old = Atomics.compareExchange(mem, addr >>> 2, expected | 0, value | 0);
+    // Shaded after the exchange, which is as good: this P's buffer is looked at only when it polls.
+    if (old === (expected | 0) && this.cache.black) {
+      this.shadeValue(old);
+      this.shadeValue(value);
+    }
+    return old >>> 0;
+  }
+
+  /** Marks the object at `addr` in the cycle under way. Nothing while this P's barrier is off. */
+  shade(addr: number): void {
+    if (this.cache.black) this.shadeValue(addr);
+  }
+
+  private shadeValue(value: number): void {
+    if (value === 0) return;
+    const mem = this.mem;
+    const n = mem[this.at + GREY_LEN]!;
+    mem[this.grey + n] = value;
+    mem[this.at + GREY_LEN] = n + 1;
+    if (n + 1 === ENTRIES) this.flush();
+  }
+
+  /**
+   * Whether the object at `addr`, which only a weak ref leads to, is alive; if so it stays alive for this turn. The caller has read the weak ref, and
+   * reads it again after a true: the sweep may have cleared it meanwhile.
+   */
+  reviveIfAlive(addr: number): boolean {
+    const mem = this.mem;
+    this.poll();
+    for (;;) {
+      const phase = phaseOf(Atomics.load(mem, this.phaseAt));
+      if (phase === OFF) return true;
+      if (phase === SWEEP) return this.survives(addr);
+      if (phase !== TERM) {
+        if (this.isAlive(addr)) return true;
+        this.shadeValue(addr);
+        // Pairs with the driver: it stores TERM, then loads this; here it is added to, then the phase is loaded.
+        Atomics.add(mem, this.gc + REVIVED, 1);
+        const now = phaseOf(Atomics.load(mem, this.phaseAt));
+        if ((now & 1) === 1 && now !== TERM) return true;
+      }
+    }
+  }
+
+  private isAlive(addr: number): boolean {
+    const s = this.finder.spanOf(addr);
+    return s !== 0 && this.marks.isAlive(s, this.spans.slotOf(s, addr));
+  }
+
+  /** In the phase SWEEP: whether the object outlives it. Its span may be unswept, being swept, or swept. */
+  private survives(addr: number): boolean {
+    const mem = this.mem;
+    for (;;) {
+      const s = this.finder.spanOf(addr);
+      if (s === 0) return false;
+      const h = Atomics.load(mem, this.spans.heapSweepgen);
+      // Pairs with the sweeper's changes of the span's sweepgen, before it touches the bits and after.
+      const gen = Atomics.load(mem, s + SWEEPGEN);
+      if (gen === h || gen === h + 3) return true;
+      if (gen === h - 1) continue;
+      const alive = this.marks.isAlive(s, this.spans.slotOf(s, addr));
+      if (Atomics.load(mem, s + SWEEPGEN) === gen) return alive;
+    }
+  }
+
+  /** Whether a driver may be waiting for this P. */
+  private phaseActive(): boolean {
+    const phase = phaseOf(this.mem[this.phaseAt]!);
+    return phase !== OFF;
+  }
+
+  /** Wakes a driver that waits for this P. Costs nothing while no cycle is under way. */
+  private wakeDriver(): void {
+    if (!this.phaseActive()) return;
+    Atomics.add(this.mem, this.gc + WAKE, 1);
+    Atomics.notify(this.mem, this.gc + WAKE);
+  }
+
+  /** The longest that an operation of this P was held up by the collector, in us. */
+  get maxStallUs(): number {
+    return this.mem[this.at + MAX_STALL]!;
+  }
+
+  /** Notes that an operation was held up since `start` (ms, of this thread's clock). */
+  noteStall(start: number): void {
+    const us = Math.ceil((performance.now() - start) * 1000);
+    const mem = this.mem;
+    if (us > mem[this.at + MAX_STALL]!) mem[this.at + MAX_STALL] = us;
+    if (us > mem[this.gc + G_MAX_STALL]!) Atomics.store(mem, this.gc + G_MAX_STALL, us);
+  }
+}

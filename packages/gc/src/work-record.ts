@@ -1,0 +1,59 @@
+/**
+ * The work of marking, as records in the region: what a marker has in hand, and the lists through which markers share.
+ *
+ *      WorkRecord            one for each P: where the page map and the lists are, counters, and areas that the kernel works in
+ *      WorkLists             one for each heap: full and empty work buffers, and whether work was lost for want of a buffer
+ *      work buffer           2048 bytes: next, n, then 510 entries
+ *
+ *      | header, counters | compress | batch | others | resolved | queue | found | stack |        a WorkRecord: 37.5 KiB
+ *
+ * An entry is the address of a grey object (marked, and not scanned yet); or, with bit 0 set, an address inside a large one, from which to go on.
+ * `stack` holds up to 4096 entries; a step of the kernel begins with room for 2560, and makes it by handing the oldest to the full list. So the stack
+ * of a marker is in its record between two calls, and another thread can take it over; `busy` says that a call was under way, in which case what the kernel
+ * held in its hands is lost, and all marked objects have to be scanned again.
+ *
+ * The kernels know these offsets as constants (kernel/layout.ts).
+ */
+import { record, type RecordLayout } from "@mallocgc/sysmem";
+
+/** Bytes of a work buffer, as in Go. */
+export const WORK_BUF_BYTES = 2048;
+/** Bytes asked for at once to be made into work buffers, as in Go. */
+export const WORK_BUF_ALLOC: number = 32 << 10;
+
+const listFields = {
+  full: { access: "atomic", words: 2, doc: "first buffer with entries, as a word index, and a tag that each change adds 1 to" },
+  overflow: { access: "atomic", doc: "1 when entries were dropped because there was no buffer for them" },
+  line0: { access: "const", words: 13, doc: "padding" },
+  empty: { access: "atomic", words: 2, doc: "first buffer without entries, and a tag" },
+  line1: { access: "const", words: 14, doc: "padding" },
+} as const;
+
+/** The lists that all markers of a heap share; each on a cache line of its own. */
+export const WorkLists: RecordLayout<keyof typeof listFields> = record("gcWorkLists", 32, listFields);
+
+const workFields = {
+  lists: { access: "const", doc: "word index of the heap's lists" },
+  pageMap: { access: "const", doc: "word index of the page map" },
+  mapPages: { access: "const", doc: "pages in the page map: addresses beyond lead nowhere" },
+  exclusive: { access: "owner", doc: "1 when no other marker can be at work: marks are set by plain stores" },
+  mayDrop: { access: "owner", doc: "1 when there is no memory for more buffers: entries without a buffer are dropped" },
+  n: { access: "owner", doc: "entries on the stack" },
+  busy: { access: "owner", doc: "1 while the kernel drains" },
+  touched: { access: "owner", doc: "what was read only to be in the cache; of no meaning" },
+  scanWork: { access: "owner", words: 2, doc: "bytes scanned so far, up to the last pointer of each object, as a float64" },
+  markedBytes: { access: "owner", words: 2, doc: "bytes of slots marked so far, as a float64" },
+  markedObjects: { access: "owner", words: 2, doc: "objects marked so far, as a float64" },
+  badPointers: { access: "owner", doc: "pointers met that lead to no span in use, or to no slot of it" },
+  lastBad: { access: "owner", doc: "the last of them" },
+  compress: { access: "const", words: 64, doc: "for each set of four words, the shuffle that moves them to the front" },
+  batch: { access: "owner", words: 192, doc: "the batch: object, span, heap bits" },
+  others: { access: "owner", words: 64, doc: "entries of the batch whose map is a type" },
+  resolved: { access: "owner", words: 512, doc: "pointers that are resolved: object, mark word, bit, size" },
+  queue: { access: "owner", words: 2064, doc: "addresses in the span that is visited, found but not looked at" },
+  found: { access: "owner", words: 2576, doc: "pointers found but not resolved" },
+  stack: { access: "owner", words: 4112, doc: "entries, and room for one store beyond" },
+} as const;
+
+/** The layout of what a marker has: whole cache lines. */
+export const WorkRecord: RecordLayout<keyof typeof workFields> = record("gcWork", 9600, workFields);

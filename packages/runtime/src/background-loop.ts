@@ -1,0 +1,95 @@
+/**
+ * What a background thread of a heap does: it is a P that is never in a turn; it drives the cycle, or marks for whoever drives it, and sleeps
+ * when there is nothing to do.
+ *
+ *     loop: in the driver's seat    advance the cycle
+ *           else                    mark for about a budget, if there is anything to take
+ *           nothing came of it      sleep on the word `wake`: until somebody wants a cycle, acks, ends a turn, or a time has passed
+ *
+ * It ends when the heap is closed and no other thread is attached.
+ */
+import { ADVANCE_IDLE, ADVANCE_WAITING, ADVANCE_WORKED, GcRecord } from "@mallocgc/gc";
+import { BACKGROUND_BUDGET, Collector } from "./collector.ts";
+import { HEADER_PTR, HEAP_OPEN, HeapHeader } from "./header.ts";
+import { joinByHandle } from "./join.ts";
+import type { Layers } from "./layers.ts";
+
+const G = GcRecord.offset;
+const { state: H_STATE } = HeapHeader.offset;
+/** Asleep while Ps have to poll: a wake-up may be lost with a thread that dies. */
+const WAITING_MS = 10;
+/** Asleep while nothing is wanted: often enough to notice the periodic cycle. */
+const IDLE_MS = 1000;
+/** A turn that holds a cycle up for so long is worth a warning. */
+const LONG_TURN_MS = 2000;
+
+/** Tells of a turn that does not end. */
+export type WarnLongTurn = (processorId: number, ms: number) => void;
+
+/** Serves the heap of `handle` until it is closed and left. Blocks the calling thread. */
+export function runInBackground(handle: unknown, warn: WarnLongTurn): void {
+  const { layers, processorId } = joinByHandle(handle);
+  const mem = layers.region.i32;
+  const gc = layers.plan.at("gc");
+  const collector = new Collector(layers, processorId, false, true, {
+    onLeak: () => undefined,
+    onError: () => undefined,
+    checkObject: () => undefined,
+    allocBytes: () => 0 as never,
+    refOfView: () => -1,
+  });
+  const warned = new LongTurns(collector, warn);
+  Atomics.add(mem, gc + G.workers, 1);
+  while (!isLeft(layers, Atomics.load(mem, gc + G.workers))) {
+    const seen = Atomics.load(mem, gc + G.wake);
+    const result = workOnce(collector);
+    if (result === ADVANCE_WORKED) continue;
+    if (result === ADVANCE_WAITING) warned.look();
+    Atomics.add(mem, gc + G.idleMarkers, 1);
+    Atomics.wait(mem, gc + G.wake, seen, result === ADVANCE_IDLE ? IDLE_MS : WAITING_MS);
+    Atomics.sub(mem, gc + G.idleMarkers, 1);
+  }
+  Atomics.sub(mem, gc + G.workers, 1);
+  layers.releaseAll();
+  layers.processors.release(processorId);
+}
+
+function workOnce(collector: Collector): number {
+  const { cycle, background } = collector;
+  if (!cycle.tryDrive()) return background.run(BACKGROUND_BUDGET) > 0 ? ADVANCE_WORKED : ADVANCE_WAITING;
+  try {
+    return cycle.advance(BACKGROUND_BUDGET);
+  } finally {
+    cycle.stopDriving();
+  }
+}
+
+/** Whether the heap is closed and none but workers are attached. */
+function isLeft({ region, processors }: Layers, workers: number): boolean {
+  if (Atomics.load(region.i32, HEADER_PTR + H_STATE) === HEAP_OPEN) return false;
+  let running = 0;
+  for (let id = 0; id < processors.length; id++) if (processors.isRunning(id)) running++;
+  return running <= workers;
+}
+
+/** Warns of each long turn once, and again each time it has become twice as long. */
+class LongTurns {
+  private readonly collector: Collector;
+  private readonly warn: WarnLongTurn;
+  private last = -1;
+  private next = LONG_TURN_MS;
+
+  constructor(collector: Collector, warn: WarnLongTurn) {
+    this.collector = collector;
+    this.warn = warn;
+  }
+
+  look(): void {
+    const heldUp = this.collector.heldUpBy();
+    if (heldUp === undefined || heldUp.processorId !== this.last || heldUp.ms < LONG_TURN_MS) this.next = LONG_TURN_MS;
+    if (heldUp === undefined || heldUp.ms < this.next) return;
+    this.last = heldUp.processorId;
+    this.next = heldUp.ms * 2;
+    this.warn(heldUp.processorId, heldUp.ms);
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * What a thread does with a collected heap beyond blocks: types, objects, roots, turns, cycles. `Heap` hands these on; a by-hand heap has none.
+ */
+import { GcRecord, PHASE_NAMES, STEP_NAMES, UNIT, phaseOf, type CycleReport, type HeldUp } from "@mallocgc/gc";
+import type { Ptr } from "@mallocgc/sysmem";
+import type { Allocator } from "./allocator.ts";
+import { Collector } from "./collector.ts";
+import { HeapError, describeValue } from "./errors.ts";
+import { FLAG_CHECKS } from "./header.ts";
+import type { Layers } from "./layers.ts";
+import { NamedRoots } from "./named-roots.ts";
+import { ObjectHost } from "./object-host.ts";
+import type { LeakReport } from "./roots/root-host.ts";
+import { TypeTable } from "./types/type-table.ts";
+
+const G = GcRecord.offset;
+
+/** What a program may want to be told of. Called between turns, never inside an operation. */
+export interface HeapEvents {
+  /** A handle or scope was dropped without being disposed of; its object was let go. Default: a warning on the console. */
+  readonly onLeak?: (report: LeakReport) => void;
+  /** A finalizer or cleanup threw; the rest still run. Default: the error is reported on the console. */
+  readonly onError?: (error: unknown, what: "finalizer" | "cleanup") => void;
+}
+
+/** The collector's state and figures at one moment. Bytes and ms. */
+export interface GcStats {
+  /** Cycles begun, those whose marking is over, those that are swept too; and of those begun, by request. */
+  readonly cyclesBegun: number;
+  readonly cyclesMarked: number;
+  readonly cyclesSwept: number;
+  readonly forced: number;
+  /** "off", "arm", "mark", "term" or "sweep". */
+  readonly phase: string;
+  /** What the driver of the cycle does or waits for. */
+  readonly step: string;
+  /** Bytes that the last cycle found alive, and allocated since; whole spans count when they are taken. */
+  readonly heapLive: number;
+  /** Bytes that the last cycle found alive. */
+  readonly heapMarked: number;
+  /** Live bytes at which the next cycle begins, and at which it should be over. Infinity when growth begins none. */
+  readonly trigger: number;
+  readonly goal: number;
+  /** Background threads that serve this heap. */
+  readonly workers: number;
+  /** The longest that an operation of this thread was held up by the collector since it attached. */
+  readonly maxStallMs: number;
+  /** Who holds the cycle under way up, and for how long; undefined when nobody does. */
+  readonly heldUpBy: HeldUp | undefined;
+  /** Words that should hold a ref and held something else, as markers have found. More than 0 means that a program wrote where it must not. */
+  readonly badPointers: number;
+}
+
+/** The collected part of one thread's heap. */
+export class Collected {
+  readonly collector: Collector;
+  readonly allocator: Allocator;
+  readonly objects: ObjectHost;
+  readonly types: TypeTable;
+  readonly roots: NamedRoots;
+  private readonly layers: Layers;
+
+  constructor(layers: Layers, processorId: number, mayBlock: boolean, events: HeapEvents, allocatorOf: (collector: Collector) => Allocator) {
+    const checks = (layers.config.flags & FLAG_CHECKS) !== 0;
+    this.layers = layers;
+    const { onLeak = warnOfLeak, onError = reportError } = events;
+    this.collector = new Collector(layers, processorId, checks, mayBlock, {
+      onLeak,
+      onError,
+      checkObject: (addr) => void this.allocator.resolve(addr),
+      allocBytes: (nbytes) => this.objects.allocObject(nbytes, 0, 0),
+      refOfView: (value) => this.types.refOfView(value),
+    });
+    this.allocator = allocatorOf(this.collector);
+    this.objects = new ObjectHost(layers, processorId, checks, this.allocator, this.collector.mutator, this.collector.turns);
+    this.types = new TypeTable(this.objects);
+    this.roots = new NamedRoots(this.collector.roots.named, this.types);
+    this.collector.attach();
+  }
+
+  /** The figures of now. */
+  stats(): GcStats {
+    const { mem, gc } = this.words();
+    const { pacer, cycle } = this.collector;
+    const load = (field: number): number => Atomics.load(mem, gc + field);
+    const trigger = load(G.trigger);
+    const busy = phaseOf(load(G.phase)) !== 0;
+    return {
+      cyclesBegun: load(G.cyclesBegun),
+      cyclesMarked: load(G.cyclesDone),
+      cyclesSwept: load(G.cyclesSwept),
+      forced: load(G.forced),
+      phase: PHASE_NAMES[phaseOf(load(G.phase))]!,
+      step: STEP_NAMES[cycle.step]!,
+      heapLive: load(G.heapLive) * UNIT,
+      heapMarked: pacer.heapMarked,
+      trigger: trigger === 0x7fffffff ? Infinity : trigger * UNIT,
+      goal: pacer.nextGoal === Number.MAX_SAFE_INTEGER ? Infinity : pacer.nextGoal,
+      workers: load(G.workers),
+      maxStallMs: this.collector.mutator.maxStallUs / 1000,
+      heldUpBy: busy ? this.collector.heldUpBy() : undefined,
+      badPointers: this.collector.badPointers(),
+    };
+  }
+
+  /** The reports of the cycles after number `after` whose marking is over, the oldest first; the last 64 are kept. */
+  cycles(after: number): CycleReport[] {
+    const { mem, gc } = this.words();
+    const last = Atomics.load(mem, gc + G.cyclesDone);
+    const reports: CycleReport[] = [];
+    for (let cycle = Math.max(after + 1, last - 63, 1); cycle <= last; cycle++) {
+      const report = this.collector.log.read(cycle);
+      if (report !== undefined) reports.push(report);
+    }
+    return reports;
+  }
+
+  /** Sets Go's GOGC and returns the old value; -1 is off. */
+  setGCPercent(percent: number): number {
+    if (!Number.isInteger(percent)) throw new HeapError("ERR_OPTION", `gcPercent is an integer, below 0 for off, not ${describeValue(percent)}`);
+    return this.change(() => this.collector.pacer.setGCPercent(percent));
+  }
+
+  /** Sets Go's GOMEMLIMIT, in bytes, and returns the old value; below 0 only asks. Infinity is none. */
+  setMemoryLimit(bytes: number): number {
+    if (typeof bytes !== "number" || Number.isNaN(bytes)) throw new HeapError("ERR_OPTION", `memoryLimit is a number of bytes, Infinity for none, not ${describeValue(bytes)}`);
+    const old = this.change(() => this.collector.pacer.setMemoryLimit(bytes));
+    return old === Number.MAX_SAFE_INTEGER ? Infinity : old;
+  }
+
+  /** Changes a setting from the driver's seat, so that no cycle is computed from half of it. */
+  private change(set: () => number): number {
+    const { cycle } = this.collector;
+    while (!cycle.tryDrive()) pause();
+    try {
+      const old = set();
+      cycle.commit();
+      return old;
+    } finally {
+      cycle.stopDriving();
+    }
+  }
+
+  /** This thread leaves: its roots are let go, its turn ends, and what it has cached goes back, by `release`, while nobody else may act for it. */
+  leave(release: () => void): void {
+    this.collector.roots.leave();
+    this.collector.turns.close();
+    this.collector.mutator.claimSelf();
+    release();
+  }
+
+  /** Wakes the background threads: the heap may have been closed, or left by the last thread. */
+  wakeWorkers(): void {
+    const { mem, gc } = this.words();
+    Atomics.add(mem, gc + G.wake, 1);
+    Atomics.notify(mem, gc + G.wake);
+  }
+
+  private words(): { mem: Int32Array; gc: Ptr } {
+    return { mem: this.layers.region.i32, gc: this.layers.plan.at("gc") };
+  }
+}
+
+const pause: () => void = (Atomics as { pause?: () => void }).pause ?? ((): void => undefined);
+
+function warnOfLeak({ what, where }: LeakReport): void {
+  console.warn(`mallocgc: a ${what} was dropped without being disposed of; its object was let go (${where ?? "checks: true tells where it was made"})`);
+}
+
+function reportError(error: unknown, what: string): void {
+  console.error(`mallocgc: a ${what} threw`, error);
+}
