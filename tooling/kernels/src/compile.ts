@@ -16,11 +16,11 @@ export interface Kernel {
 }
 
 /** Every kernel of the project. */
-export const KERNELS: readonly Kernel[] = [{ pkg: "sysmem", name: "bulk" }];
+export const KERNELS: readonly Kernel[] = [{ pkg: "sysmem", name: "bulk" }, { pkg: "gc", name: "mark" }, { pkg: "gc", name: "sweep" }];
 
 const OPTIONS = [
   "--importMemory", "--sharedMemory", "--initialMemory", "1", "--maximumMemory", "65536",
-  "--enable", "threads", "--enable", "bulk-memory", "--runtime", "stub", "--noAssert", "-O3", "--converge",
+  "--enable", "threads", "--enable", "bulk-memory", "--enable", "simd", "--runtime", "stub", "--noAssert", "-O3", "--converge",
 ];
 
 const PACKAGES = new URL("../../../packages/", import.meta.url);
