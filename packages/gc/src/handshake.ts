@@ -120,7 +120,8 @@ export class Handshake {
         mem[at + TURN_SINCE] = nowMs & 0x7fffffff || 1;
         mem[at + TURN_SINCE + 1] = turn;
       }
-      const ms = ((nowMs & 0x7fffffff) - mem[at + TURN_SINCE]!) & 0x7fffffff;
+      // Never below 0: the clocks of two drivers differ a little.
+      const ms = Math.max(0, ((nowMs & 0x7fffffff) - mem[at + TURN_SINCE]!) | 0);
       if (worst === undefined || ms > worst.ms) worst = { processorId: id, ms };
     }
     return worst;

@@ -105,6 +105,11 @@ export class Marker {
     while (this.kernel.flushLocal(this.workAddr) === 0) this.moreBuffers();
   }
 
+  /** Entries in this marker's own hands. */
+  get pending(): number {
+    return this.mem[this.work + N]!;
+  }
+
   /** Forgets what is left: the cycle is over. */
   discard(): void {
     this.mem[this.work + N] = 0;

@@ -7,29 +7,36 @@
  *
  * Acks. A poll that finds another phase word than `phaseSeen` does what the phase asks, in this order, and then says so:
  *
- *     barrier on (ARM, MARK, TERM)     what this P allocates counts as marked from here on; its tiny block is dropped
+ *     ARM                              the barrier is on: from here on stores shade
+ *     MARK, TERM                       and what this P allocates counts as marked; its tiny block is dropped. Not before: a black object is not scanned,
+ *                                      so every store into it has to shade, also those of a P that has not noticed ARM yet
  *     SWEEP                            the grey buffer is thrown away (all that is reachable is marked); nothing is black any more; the cached
  *                                      spans go back, stale ones swept on the way
  *
  * The phase may move on while an operation is under way; the P then still behaves as it has acked, and the protocol (docs/collector.md)
  * allows for that: it is the ack that others wait for. After its own poll an operation looks at what was acked, not at the phase.
  *
+ * New objects count as marked without a mark (Cache.setBlack), so a flush leaves them out: else a program that allocates would always have
+ * something to hand over, and marking would not end.
+ *
  * Invariant: a P in no turn has an empty grey buffer, and no work of its own.
  */
 import type { Cache, Tiny } from "@mallocgc/mcache";
-import { MSpan, type Marks, type SpanPtr, type Spans } from "@mallocgc/mspan";
+import { MSpan, SCAN_NEVER, type Marks, type SpanPtr, type Spans } from "@mallocgc/mspan";
 import type { Ptr, Region } from "@mallocgc/sysmem";
 import { GREY_ENTRIES, GcProcessor, GcRecord } from "./gc-record.ts";
 import type { Marker } from "./marker.ts";
-import { PHASE_OFF, PHASE_SWEEP, PHASE_TERM, phaseOf } from "./phase.ts";
+import { PHASE_MARK, PHASE_OFF, PHASE_SWEEP, PHASE_TERM, phaseOf } from "./phase.ts";
 import type { Barrier } from "./root-source.ts";
 import { CLAIMED, IN_TURN, ONE_TURN } from "./turn-word.ts";
 
 const { phase: PHASE, flushSeq: FLUSH_SEQ, wake: WAKE, workSeq: WORK_SEQ, revived: REVIVED, maxStallUs: G_MAX_STALL } = GcRecord.offset;
 const { phaseSeen: PHASE_SEEN, turn: TURN, flushSeen: FLUSH_SEEN, greyLen: GREY_LEN, grey: GREY, maxStallUs: MAX_STALL } = GcProcessor.offset;
-const { sweepgen: SWEEPGEN } = MSpan.offset;
+const { sweepgen: SWEEPGEN, freeIndexForScan: FREE_INDEX_FOR_SCAN } = MSpan.offset;
+const NEVER = SCAN_NEVER;
 const ENTRIES = GREY_ENTRIES;
 const OFF = PHASE_OFF;
+const MARK = PHASE_MARK;
 const TERM = PHASE_TERM;
 const SWEEP = PHASE_SWEEP;
 const TURN_BIT = IN_TURN;
@@ -148,9 +155,10 @@ export class Mutator implements Barrier {
 
   private ack(word: number): void {
     const phase = phaseOf(word);
-    if ((phase & 1) === 1) {
+    // Left from the last cycle, when the barrier is only now turned on.
+    if ((phase & 1) === 1 && !this.barrierOn()) this.mem[this.at + GREY_LEN] = 0;
+    if (phase === MARK || phase === TERM) {
       if (!this.cache.black) {
-        this.mem[this.at + GREY_LEN] = 0;
         this.tiny.closeCurrent();
         this.cache.setBlack(true);
       }
@@ -174,11 +182,30 @@ export class Mutator implements Barrier {
     const mem = this.mem;
     const n = mem[this.at + GREY_LEN]!;
     mem[this.at + GREY_LEN] = 0;
-    if (n === 0 || !this.cache.black) return;
-    // Pairs with the driver's look at workSeq: a round in which somebody handed something over is not the last.
+    if (n === 0 || !this.barrierOn()) return;
+    this.marker.markRange(this.grey as Ptr, this.leaveOutNew(n));
+    if (this.marker.pending === 0) return;
+    // Before the hand-over. Pairs with the driver's look at workSeq: a round in which somebody handed something over is not the last.
     Atomics.add(mem, this.gc + WORK_SEQ, 1);
-    this.marker.markRange(this.grey as Ptr, n);
     this.marker.flushLocal();
+  }
+
+  /** Moves those of the `n` shaded addresses that are not new to the front of the buffer; how many there are. */
+  private leaveOutNew(n: number): number {
+    const { mem, marks, grey } = this;
+    let kept = 0;
+    for (let i = 0; i < n; i++) {
+      const addr = mem[grey + i]! >>> 0;
+      const s = this.finder.spanOf(addr);
+      if (s !== 0 && mem[s + FREE_INDEX_FOR_SCAN] !== NEVER && marks.isNew(s, this.spans.slotOf(s, addr))) continue;
+      mem[grey + kept++] = addr;
+    }
+    return kept;
+  }
+
+  /** Whether this P has acked that stores shade. */
+  private barrierOn(): boolean {
+    return (this.mem[this.at + PHASE_SEEN]! & 1) !== 0;
   }
 
   /** Stores a ref at byte address `addr`: a field of an object, or a root. */
@@ -191,7 +218,7 @@ export class Mutator implements Barrier {
   private storeRefSlow(addr: number, value: number): void {
     const mem = this.mem;
     this.poll();
-    if (this.cache.black) {
+    if (this.barrierOn()) {
       this.shadeValue(Atomics.load(mem, addr >>> 2));
       this.shadeValue(value);
     }
@@ -205,7 +232,7 @@ export class Mutator implements Barrier {
     if ((mem[this.phaseAt]! & 1) !== 0) this.poll();
     const old = Atomics.compareExchange(mem, addr >>> 2, expected | 0, value | 0);
     // Shaded after the exchange, which is as good: this P's buffer is looked at only when it polls.
-    if (old === (expected | 0) && this.cache.black) {
+    if (old === (expected | 0) && this.barrierOn()) {
       this.shadeValue(old);
       this.shadeValue(value);
     }
@@ -214,7 +241,7 @@ export class Mutator implements Barrier {
 
   /** Marks the object at `addr` in the cycle under way. Nothing while this P's barrier is off. */
   shade(addr: number): void {
-    if (this.cache.black) this.shadeValue(addr);
+    if (this.barrierOn()) this.shadeValue(addr);
   }
 
   private shadeValue(value: number): void {

@@ -273,6 +273,11 @@ export class Collector implements CollectorHooks {
     return n;
   }
 
+  /** Whether there is no work buffer for a marker to take. */
+  nothingToTake(): boolean {
+    return this.marker.nothingToTake();
+  }
+
   /** Whom a cycle waits for; undefined when it waits for nobody. */
   heldUpBy(): HeldUp | undefined {
     return this.cycle.heldUpBy();

@@ -15,7 +15,7 @@ const NO_NUMBERS: readonly unknown[] = [undefined, null, true, "64", "", [], [64
 
 /** One heap, and blocks of each kind in it, that a refused call must leave alone. */
 class Scene {
-  readonly heap: Heap = createHeap({ maxBytes: 4 * MIB });
+  readonly heap: Heap = createHeap({ gc: false, maxBytes: 4 * MIB });
   readonly block: number = this.heap.mallocgc(64);
   readonly large: number = this.heap.mallocgc(5 * PAGE);
   readonly headed: number = this.heap.mallocgc(200, { noscan: false });
@@ -155,7 +155,7 @@ const CASES: Record<string, Case> = {
     call: ({ heap, block }, length) => heap.view(block, Int32Array, length),
   },
   "view: an address that is not aligned for the type": { values: ({ nextTiny }) => [nextTiny], call: ({ heap }, addr) => heap.view(addr, Float64Array) },
-  "handle: of a heap made with shared: false": { values: given(createHeap({ maxBytes: MIB, shared: false })), call: (_scene, heap: Heap) => heap.handle },
+  "handle: of a heap made with shared: false": { values: given(createHeap({ gc: false, maxBytes: MIB, shared: false })), call: (_scene, heap: Heap) => heap.handle },
 
   "createHeap: options that are no object": { values: given(null, 5, "64 MiB", true, 64n, []), call: create },
   "createHeap: an option that does not exist": option("maxbytes", 1, undefined),
@@ -212,14 +212,14 @@ const CASES: Record<string, Case> = {
   },
   "attachHeap: a heap that was closed": {
     values: () => {
-      const heap = createHeap({ maxBytes: MIB });
+      const heap = createHeap({ gc: false, maxBytes: MIB });
       const { handle } = heap;
       heap.close();
       return [handle];
     },
     call: attach,
   },
-  "attachHeap: a heap with all its threads attached": { values: given(createHeap({ maxBytes: MIB, maxThreads: 1 }).handle), call: attach },
+  "attachHeap: a heap with all its threads attached": { values: given(createHeap({ gc: false, maxBytes: MIB, maxThreads: 1 }).handle), call: attach },
 };
 
 for (const [name, values] of Object.entries(wrongAddresses)) for (const [fn, call] of Object.entries(takesAddress)) CASES[`${fn}: ${name}`] = { values, call };
@@ -268,19 +268,19 @@ describe("bad input", () => {
   });
 
   test("exhaustion says how much was asked for and how much there is", () => {
-    const heap = createHeap({ maxBytes: MIB });
+    const heap = createHeap({ gc: false, maxBytes: MIB });
     expect(thrownBy(() => heap.mallocgc(2 * MIB))).toMatchObject({ requested: 2 * MIB, maxBytes: MIB, code: "ERR_HEAP_EXHAUSTED" });
   });
 
   test("an environment without shared memory has a heap for one thread", () => {
     vi.stubGlobal("crossOriginIsolated", false);
-    const heap = createHeap({ shared: false, maxBytes: MIB });
+    const heap = createHeap({ gc: false, shared: false, maxBytes: MIB });
     heap.free(heap.mallocgc(100));
     expect(heap.verify().broken).toEqual([]);
   });
 
   test("what is allowed though it looks odd: freeing an empty block again and again, sizes and addresses as -0, undefined options", () => {
-    const heap = createHeap({ maxBytes: MIB, ...({ maxThreads: undefined } as object) });
+    const heap = createHeap({ gc: false, maxBytes: MIB, ...({ maxThreads: undefined } as object) });
     const empty = heap.mallocgc(-0, undefined);
     heap.free(empty);
     heap.free(empty);

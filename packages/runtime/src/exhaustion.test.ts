@@ -65,7 +65,7 @@ function expectIntact(heap: Heap, blocks: readonly number[], sizeOf: (i: number)
 
 describe.each(HEAPS)("a heap of $maxBytes bytes in chunks of $chunkPages pages", (options) => {
   test.each(KINDS)("filled with blocks of $kind: live blocks stay, freed ones come back, and as many as the first time", ({ size, noscan }) => {
-    const heap = createHeap({ maxBytes: options.maxBytes, chunkPages: options.chunkPages });
+    const heap = createHeap({ gc: false, maxBytes: options.maxBytes, chunkPages: options.chunkPages });
     const sizeOf = (): number => size;
     const blocks = fill(heap, sizeOf, noscan);
     expectIntact(heap, blocks, sizeOf);
@@ -105,7 +105,7 @@ describe.each(HEAPS)("a heap of $maxBytes bytes in chunks of $chunkPages pages",
   });
 
   test("filled with blocks of all sizes: the same, and one size makes room for another", () => {
-    const heap = createHeap({ maxBytes: options.maxBytes, chunkPages: options.chunkPages });
+    const heap = createHeap({ gc: false, maxBytes: options.maxBytes, chunkPages: options.chunkPages });
     const sizeOf = (i: number): number => [24, 7, 300, 4096, 1, 64, 9000, 40_000][i % 8]!;
     const blocks = fill(heap, sizeOf, true);
     expectIntact(heap, blocks, sizeOf);
@@ -122,7 +122,7 @@ describe.each(HEAPS)("a heap of $maxBytes bytes in chunks of $chunkPages pages",
   });
 
   test("takes one large block of nearly its whole size, again and again", () => {
-    const heap = createHeap({ maxBytes: options.maxBytes, chunkPages: options.chunkPages });
+    const heap = createHeap({ gc: false, maxBytes: options.maxBytes, chunkPages: options.chunkPages });
     const largest = largestBlock(heap);
     expect(largest / options.maxBytes).toBeGreaterThan(options.spans);
     for (let i = 0; i < 3; i++) {

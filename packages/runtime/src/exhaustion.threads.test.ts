@@ -8,7 +8,7 @@ describe("a heap that two threads fill at once", () => {
   test.each([
     [24, 2 * MIB], [24, 16 * MIB], [5, 16 * MIB], [1000, 16 * MIB], [9000, 16 * MIB], [50_000, 16 * MIB],
   ])("with blocks of %i bytes, of %i bytes: each thread's blocks stay intact, and once both have freed all, as much can be had again", async (size, maxBytes) => {
-    const heap = createHeap({ maxBytes });
+    const heap = createHeap({ gc: false, maxBytes });
     const threads = [1, 2].map((tag) => new Thread(heap.handle, { kind: "fill", size, tag }));
     const rounds: number[] = [];
     for (let step = 0; step < 4; step++) {
@@ -31,7 +31,7 @@ describe("a heap that two threads fill at once", () => {
   });
 
   test("a thread that finds no room can go on as soon as the other has freed and flushed", async () => {
-    const heap = createHeap({ maxBytes: 2 * MIB });
+    const heap = createHeap({ gc: false, maxBytes: 2 * MIB });
     const thread = new Thread(heap.handle, { kind: "fill", size: 1000, tag: 7 });
     const { count } = await thread.answer();
     expect(count).toBeGreaterThan(1000);

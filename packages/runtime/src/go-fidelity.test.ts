@@ -31,7 +31,7 @@ function requestFor(size: number, scan: boolean): number {
 }
 
 function withHeap(use: (heap: Heap) => void): void {
-  const heap = createHeap({ maxBytes: HEAP_BYTES, shared: false });
+  const heap = createHeap({ gc: false, maxBytes: HEAP_BYTES, shared: false });
   try {
     use(heap);
     expect(heap.verify().broken).toEqual([]);

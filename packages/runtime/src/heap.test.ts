@@ -9,7 +9,7 @@ const PAGE = 8192;
 
 describe("the life of a heap", () => {
   test("a new heap is empty, and its figures hold from the first moment to the last", () => {
-    const heap = createHeap({ maxBytes: 32 * MIB });
+    const heap = createHeap({ gc: false, maxBytes: 32 * MIB });
     expectExact(heap);
     expect(heap.readMemStats()).toMatchObject({ Mallocs: 0, Frees: 0, HeapInuse: 0, HeapSys: 0 });
     const blocks: number[] = [];
@@ -29,7 +29,7 @@ describe("the life of a heap", () => {
   });
 
   test("counters and blocks survive when every thread has left, and the next to attach goes on", () => {
-    const heap = createHeap({ maxBytes: 8 * MIB });
+    const heap = createHeap({ gc: false, maxBytes: 8 * MIB });
     const { handle } = heap;
     const addr = heap.mallocgc(100);
     heap.free(heap.mallocgc(5000));
@@ -49,7 +49,7 @@ describe("the life of a heap", () => {
   });
 
   test("several attachments, in one thread too, share all blocks; places for threads are used anew", () => {
-    const heap = createHeap({ maxBytes: 8 * MIB, maxThreads: 3 });
+    const heap = createHeap({ gc: false, maxBytes: 8 * MIB, maxThreads: 3 });
     const others = [attachHeap(heap.handle), attachHeap(heap.handle)];
     expect([heap, ...others].map((h) => h.processorId)).toEqual([0, 1, 2]);
     expect(() => attachHeap(heap.handle)).toThrow(expect.objectContaining({ code: "ERR_TOO_MANY_THREADS", message: expect.stringContaining("all 3 places") as string }));
@@ -62,7 +62,7 @@ describe("the life of a heap", () => {
   });
 
   test("a closed heap serves those who are attached until they leave", () => {
-    const heap = createHeap({ maxBytes: 4 * MIB });
+    const heap = createHeap({ gc: false, maxBytes: 4 * MIB });
     const other = attachHeap(heap.handle);
     const addr = heap.mallocgc(64);
     const { handle } = heap;
@@ -75,7 +75,7 @@ describe("the life of a heap", () => {
   });
 
   test("a heap that is not shared has everything but a handle", () => {
-    const heap = createHeap({ maxBytes: 4 * MIB, shared: false });
+    const heap = createHeap({ gc: false, maxBytes: 4 * MIB, shared: false });
     expect(() => heap.handle).toThrow(expect.objectContaining({ code: "ERR_NOT_SHAREABLE", message: expect.stringContaining("shared: true") as string }));
     const addr = heap.mallocgc(1000);
     expect(heap.u8.buffer).toBeInstanceOf(ArrayBuffer);
@@ -87,7 +87,7 @@ describe("the life of a heap", () => {
   });
 
   test("the handle is a plain object that survives structured cloning", () => {
-    const heap = createHeap({ maxBytes: MIB });
+    const heap = createHeap({ gc: false, maxBytes: MIB });
     expect(Object.keys(heap.handle)).toEqual(["type", "layoutVersion", "memory"]);
     const copy = structuredClone(heap.handle);
     const other = attachHeap(copy);
@@ -98,7 +98,7 @@ describe("the life of a heap", () => {
 
 describe("blocks", () => {
   test("usableSize is the slot's, less the header of blocks with pointers; that of a tiny object ends where the next may start", () => {
-    const heap = createHeap({ maxBytes: 8 * MIB, shared: false });
+    const heap = createHeap({ gc: false, maxBytes: 8 * MIB, shared: false });
     const usable = (size: number, noscan: boolean): number => heap.usableSize(heap.mallocgc(size, { noscan }));
     expect([0, 16, 17, 1000, 1024, 1025, 32_760, 32_761, 50_000].map((size) => usable(size, true))).toEqual([0, 16, 24, 1024, 1024, 1152, 32_768, 32_768, 57_344]);
     expect([0, 1, 8, 9, 128, 129, 1016, 1017, 32_760, 32_761].map((size) => usable(size, false))).toEqual([0, 8, 8, 16, 128, 136, 1016, 1144, 32_760, 32_768]);
@@ -109,7 +109,7 @@ describe("blocks", () => {
   });
 
   test("zeroed: false leaves what was there, and is never less than asked for; the default is zero however dirty the slot", () => {
-    const heap = createHeap({ maxBytes: 8 * MIB, shared: false });
+    const heap = createHeap({ gc: false, maxBytes: 8 * MIB, shared: false });
     for (const [size, noscan] of [[64, true], [64, false], [1000, false], [20_000, true], [100_000, true]] as const) {
       const dirty = heap.mallocgc(size, { noscan });
       heap.u8.fill(0xee, dirty, dirty + heap.usableSize(dirty));
@@ -125,7 +125,7 @@ describe("blocks", () => {
   });
 
   test("a view covers its block and nothing else, for each type", () => {
-    const heap = createHeap({ maxBytes: 8 * MIB });
+    const heap = createHeap({ gc: false, maxBytes: 8 * MIB });
     const addr = heap.mallocgc(100);
     for (const type of [Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array, Float32Array, Float64Array, BigInt64Array, BigUint64Array]) {
       const view = heap.view<ArrayLike<number | bigint> & { byteOffset: number; byteLength: number }>(addr, type);
@@ -140,7 +140,7 @@ describe("blocks", () => {
   });
 
   test("spanOf tells of the span around any address in it", () => {
-    const heap = createHeap({ maxBytes: 8 * MIB });
+    const heap = createHeap({ gc: false, maxBytes: 8 * MIB });
     const addr = heap.mallocgc(1000);
     const info = heap.spanOf(addr + 999);
     expect(info).toEqual({
@@ -154,7 +154,7 @@ describe("blocks", () => {
 
 describe("a heap of 4 GiB", () => {
   test("works above 2 GiB: allocate, write, look up, free, verify", () => {
-    const heap = createHeap({ maxBytes: 4 * GIB });
+    const heap = createHeap({ gc: false, maxBytes: 4 * GIB });
     const large = Array.from({ length: 7 }, () => heap.mallocgc(512 * MIB));
     expect(large.at(-1)).toBeGreaterThan(3 * GIB);
     const kinds = [[1, true], [24, true], [24, false], [1000, true], [1000, false], [20_000, true], [100_000, false]] as const;
@@ -193,10 +193,10 @@ describe("a heap of 4 GiB", () => {
 });
 
 describe("giving memory back", () => {
-  const probe = createHeap({ maxBytes: MIB });
+  const probe = createHeap({ gc: false, maxBytes: MIB });
 
   test.skipIf(probe.osBackend === "none")("freeOSMemory lowers what the system holds for the heap by what it says, and HeapReleased says so", () => {
-    const heap = createHeap({ maxBytes: 64 * MIB });
+    const heap = createHeap({ gc: false, maxBytes: 64 * MIB });
     const os = openOsPages(openRegion(heap.handle.memory));
     const blocks = Array.from({ length: 32 }, () => heap.mallocgc(MIB));
     const resident = (): number => os.resident(blocks[0]!, 32 * MIB);
@@ -221,7 +221,7 @@ describe("giving memory back", () => {
   });
 
   test("what cannot be given back is not claimed", () => {
-    const heap = createHeap({ maxBytes: 8 * MIB });
+    const heap = createHeap({ gc: false, maxBytes: 8 * MIB });
     heap.free(heap.mallocgc(MIB));
     const { HeapReleased } = heap.readMemStats();
     const given = heap.freeOSMemory();

@@ -8,7 +8,7 @@ const MIB = 1 << 20;
 
 describe("a heap between threads", () => {
   test("blocks that one thread allocated are read by a second and freed by a third", async () => {
-    const heap = createHeap({ maxBytes: 64 * MIB });
+    const heap = createHeap({ gc: false, maxBytes: 64 * MIB });
     for (const size of [5, 16, 64, 1000, 40_000]) {
       const { addrs } = await new Thread(heap.handle, { kind: "allocate", size, count: 500 }).answer();
       expect(addrs.findIndex((addr, i) => heap.u8[addr] !== (i & 0xff) || heap.usableSize(addr) < size)).toBe(-1);
@@ -24,7 +24,7 @@ describe("a heap between threads", () => {
   });
 
   test("a thread that comes and goes leaves its counters, and its place to the next", async () => {
-    const heap = createHeap({ maxBytes: 16 * MIB, maxThreads: 2 });
+    const heap = createHeap({ gc: false, maxBytes: 16 * MIB, maxThreads: 2 });
     let mallocs = 0;
     for (let i = 0; i < 5; i++) {
       const { addrs } = await new Thread(heap.handle, { kind: "allocate", size: 100, count: 77 }).answer();
@@ -37,7 +37,7 @@ describe("a heap between threads", () => {
   });
 
   test("while three threads allocate and free, every reading of MemStats is consistent and no figure runs backwards", async () => {
-    const heap = createHeap({ maxBytes: 256 * MIB });
+    const heap = createHeap({ gc: false, maxBytes: 256 * MIB });
     const seed = randomInt(1, 2 ** 30);
     console.log(`runtime memstats threads=3 seed=${seed}`);
     const threads = [0, 1, 2].map((i) => new Thread(heap.handle, { kind: "churn", seed: seed + i, live: 3000, maxSize: 60_000 }));
@@ -64,7 +64,7 @@ describe("a heap between threads", () => {
   });
 
   test("verify and sizeClassStats beside working threads change nothing, and throw nothing", async () => {
-    const heap = createHeap({ maxBytes: 64 * MIB });
+    const heap = createHeap({ gc: false, maxBytes: 64 * MIB });
     const thread = new Thread(heap.handle, { kind: "churn", seed: 5, live: 500, maxSize: 20_000 });
     await thread.answer<string>();
     for (const end = performance.now() + 500; performance.now() < end; ) {
@@ -77,7 +77,7 @@ describe("a heap between threads", () => {
   });
 
   test("a thread that is terminated leaves its blocks and its place taken; the others go on, and can free its blocks", async () => {
-    const heap = createHeap({ maxBytes: 16 * MIB, maxThreads: 2 });
+    const heap = createHeap({ gc: false, maxBytes: 16 * MIB, maxThreads: 2 });
     const thread = new Thread(heap.handle, { kind: "fill", size: 3000, tag: 3 });
     const { count } = await thread.answer();
     await thread.terminate();

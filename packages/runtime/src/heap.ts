@@ -273,7 +273,7 @@ export class Heap {
    * broken what is only in motion.
    */
   verify(): VerifyReport {
-    return verifyHeap(this.attached());
+    return verifyHeap(this.attached(), this.collectedPart?.collector);
   }
 
   /** Gives this thread's cached spans and pages back to all, so that other threads can use them. */

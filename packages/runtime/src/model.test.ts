@@ -176,7 +176,7 @@ function firstOther(u8: Uint8Array, addr: number, n: number, byte: number): numb
 test("any sequence of operations agrees with the model", () => {
   fc.assert(
     fc.property(fc.array(op, { minLength: 1, maxLength: 120 }), (ops) => {
-      const pair = new Pair(createHeap({ maxBytes: MAX_BYTES, shared: false }));
+      const pair = new Pair(createHeap({ gc: false, maxBytes: MAX_BYTES, shared: false }));
       for (const o of ops) pair.do(o);
       pair.finish();
     }),
@@ -185,7 +185,7 @@ test("any sequence of operations agrees with the model", () => {
 });
 
 test("so does a long sequence on a heap that is dirty, fragmented and full by then", () => {
-  const pair = new Pair(createHeap({ maxBytes: MAX_BYTES, shared: false }));
+  const pair = new Pair(createHeap({ gc: false, maxBytes: MAX_BYTES, shared: false }));
   fc.assert(
     fc.property(fc.array(op, { minLength: 50, maxLength: 400 }), fc.nat(100), (ops, keep) => {
       for (const o of ops) pair.do(o);
@@ -201,7 +201,7 @@ test("so does a long sequence on a heap that is dirty, fragmented and full by th
 test("objects of one size, freed in any order, come back zeroed, each slot once", () => {
   fc.assert(
     fc.property(size.filter((n) => n >= 1), fc.boolean(), fc.array(pick, { minLength: 1, maxLength: 200 }), (n, noscan, order) => {
-      const pair = new Pair(createHeap({ maxBytes: MAX_BYTES, shared: false }));
+      const pair = new Pair(createHeap({ gc: false, maxBytes: MAX_BYTES, shared: false }));
       const fill = (): void => {
         for (let i = 0; i < Math.min(order.length, Math.floor(MAX_BYTES / 8 / Math.max(16, n))); i++) pair.do({ kind: "malloc", size: n, noscan, zeroed: true });
       };

@@ -22,10 +22,12 @@ import {
 } from "@mallocgc/mspan";
 import { PAGE_SIZE, WASM_PAGE_SIZE } from "@mallocgc/sysmem";
 import { allSpans } from "./all-spans.ts";
+import type { Collector } from "./collector.ts";
 import { HEADER_PTR, HEAP_CLOSED, HEAP_OPEN, HeapHeader, LAYOUT_VERSION, MAGIC } from "./header.ts";
-import { heapFingerprint, type Layers } from "./layers.ts";
-import { P_FREE, P_RUNNING } from "./processor.ts";
+import { heapFingerprint, isCollected, type Layers } from "./layers.ts";
+import { P_ATTACHING, P_FREE, P_RUNNING } from "./processor.ts";
 import { totals } from "./totals.ts";
+import { verifyCollected } from "./verify-collected.ts";
 
 /** An invariant that does not hold. */
 export interface BrokenInvariant {
@@ -60,7 +62,7 @@ const MAX_REPORTS = 500;
 const LOCK_PATIENCE_MS = 100;
 
 /** Walks the heap that `layers` belong to. */
-export function verifyHeap(layers: Layers): VerifyReport {
+export function verifyHeap(layers: Layers, collector?: Collector): VerifyReport {
   const start = performance.now();
   const walk = new Walk(layers);
   walk.header();
@@ -69,6 +71,7 @@ export function verifyHeap(layers: Layers): VerifyReport {
   walk.centrals();
   walk.processors();
   walk.counters();
+  if (collector !== undefined) verifyCollected(layers, collector, (...report) => { walk.expect(...report); });
   return { ok: walk.broken.length === 0, broken: walk.broken, spans: walk.spanCount, objects: walk.objects, ms: performance.now() - start };
 }
 
@@ -82,6 +85,7 @@ class Walk {
   private readonly live: number[] = new Array<number>(NUM_SIZE_CLASSES).fill(0);
   private readonly layers: Layers;
   private readonly mem: Int32Array;
+  private readonly collected: boolean;
   /** The tiny blocks that Ps still fill. */
   private readonly currentTiny: ReadonlySet<number>;
 
@@ -89,10 +93,11 @@ class Walk {
     const { processors } = layers;
     this.layers = layers;
     this.mem = layers.region.i32;
+    this.collected = isCollected(layers.config);
     this.currentTiny = new Set(Array.from({ length: processors.length }, (_, id) => this.mem[processors.mcacheOf(id) + CACHE.tiny]! >>> 0));
   }
 
-  private expect(invariant: string, where: string, expected: number | string, got: number | string): void {
+  expect(invariant: string, where: string, expected: number | string, got: number | string): void {
     if (expected !== got && this.broken.length < MAX_REPORTS) this.broken.push({ invariant, where, expected, got });
   }
 
@@ -177,7 +182,8 @@ class Walk {
     const tail = (nwords << 5) - nelems;
     if (tail > 0) this.expect("allocBits beyond the last slot are clear", where, 0, mem[allocBits + nwords - 1]! & (-1 << (32 - tail)));
     let dead = 0;
-    for (let slot = 0; slot < nelems; slot++) {
+    // In a collected heap these bits are marks, and verify-collected.ts looks at them.
+    for (let slot = 0; slot < nelems && !this.collected; slot++) {
       if (!freed.isFreed(s, slot)) continue;
       dead++;
       if (!spans.wasHandedOut(s, slot)) this.expect("a freed slot was handed out before", `${where}, slot ${slot}`, "handed out", "free");
@@ -206,10 +212,13 @@ class Walk {
     const holder = mem[s + SPAN.holder]!;
     const onSet = mem[s + SPAN.onSet]!;
     this.expect("no merge is at work", where, 0, freedMerges(word) & 1);
-    const sweepgen = mem[this.layers.spans.heapSweepgen]! + (state === FREED_HELD && sizeClass !== 0 ? 3 : 0);
-    this.expect("sweepgen says whether a span is cached", where, sweepgen, mem[s + SPAN.sweepgen]!);
+    const large = sizeClass === 0 && !this.collected;
+    const sweepgen = mem[this.layers.spans.heapSweepgen]! + (state === FREED_HELD && !large ? 3 : 0);
+    // Of a span that is not swept in this cycle yet, it is 2 less.
+    const unswept = this.collected && mem[s + SPAN.sweepgen] === sweepgen - 2;
+    this.expect("sweepgen says whether a span is cached", where, unswept ? sweepgen - 2 : sweepgen, mem[s + SPAN.sweepgen]!);
     if (onSet === 0) this.expect("a span on no set has no links", where, "0, 0", `${mem[s + SPAN.next]!}, ${mem[s + SPAN.prev]!}`);
-    if (sizeClass === 0) {
+    if (large) {
       this.expect("a large object is held by nobody", where, 0, holder);
       this.expect("a large object is on no set", where, 0, onSet);
       this.expect("a large object lives", where, "1 handed out, 0 freed", `${this.layers.spans.countHandedOut(s)} handed out, ${freedCount(word)} freed`);
@@ -301,7 +310,7 @@ class Walk {
     for (let id = 0; id < processors.length; id++) {
       const c = processors.mcacheOf(id);
       const state = mem[processors.recordOf(id)]!;
-      if (state !== P_FREE && state !== P_RUNNING) this.expect("a P is free or running", `P ${id}`, "0 or 1", state);
+      if (state !== P_FREE && state !== P_RUNNING && state !== P_ATTACHING) this.expect("a P is free, attaching or running", `P ${id}`, "0..2", state);
       if (state !== P_RUNNING) {
         const held = this.heldBy(id);
         this.expect("a P that no thread is holds nothing", `P ${id}`, 0, held);
@@ -362,6 +371,10 @@ class Walk {
     if (s === 0 || mem[s + SPAN.spanClass] !== TINY_SPAN_CLASS) return;
     const slot = spans.slotOf(s, tiny);
     this.expect("a tiny block is a slot", where, spans.slotAddr(s, slot), tiny);
+    if (this.collected) {
+      if (used < 1 || used > 16) this.expect("a tiny block is used in part", where, "1..16", used);
+      return;
+    }
     this.expect("the masks of a tiny block are those of its slot", where, tinyBits.masksOf(s, slot), mem[c + CACHE.tinyMasks]!);
     const last = 31 - Math.clz32(region.u16[tinyBits.masksOf(s, slot)]!);
     if (used <= last || used > 15) this.expect("a tiny block is used up to behind its last object", where, `${last + 1}..15`, used);

@@ -9,8 +9,9 @@ import { PAGE_SHIFT, PAGE_SIZE, createRegion, openRegion, planRegion, type Addr,
 import { Marker } from "../marker.ts";
 import { WORK_BUF_BYTES, WorkLists, WorkRecord } from "../work-record.ts";
 
-const RECORDS = 4096;
 const MARKERS = 2;
+/** A word before the first table: pages taken from the region's end for buffers, by any thread. */
+const PAGES_TAKEN = 60;
 const TYPE_BYTES = 1 << 20;
 const { largeType: LARGE_TYPE } = MSpan.offset;
 
@@ -60,14 +61,14 @@ export class MarkerHeap {
   private readonly records: Ptr;
   private typesAt: number;
   private page: number;
-  private lastPage: number;
+  private readonly npages: number;
   private readonly current = new Map<number, SpanPtr>();
 
   constructor(region: Region) {
     const pages = region.byteLength >>> PAGE_SHIFT;
     const plan = planRegion([
       ...Spans.tables(),
-      { name: "records", bytes: RECORDS * MSpan.words * 4, align: 128, doc: "span records" },
+      { name: "records", bytes: pages * MSpan.words * 4, align: 128, doc: "a record for each page" },
       { name: "map", bytes: pages * 4, align: 64, doc: "the page map" },
       { name: "lists", bytes: WorkLists.words * 4, align: 64, doc: "work lists" },
       { name: "work", bytes: MARKERS * WorkRecord.words * 4, align: 64, doc: "markers" },
@@ -82,7 +83,7 @@ export class MarkerHeap {
     this.records = plan.at("records");
     this.typesAt = plan.at("types") * 4;
     this.page = Math.ceil((this.typesAt + TYPE_BYTES) / PAGE_SIZE);
-    this.lastPage = pages;
+    this.npages = pages;
   }
 
   static create(bytes = 16 << 20, shared = true): MarkerHeap {
@@ -98,18 +99,19 @@ export class MarkerHeap {
     return new Marker(this.region, this.lists, (this.work + id * WorkRecord.words) as Ptr, this.pageMap, (nbytes) => this.takeBuffers(nbytes));
   }
 
-  /** Makes `nbytes` into empty buffers for markers of other threads, which cannot ask this object. */
+  /** Memory for work buffers, for any thread's marker. */
   takeBuffers(nbytes: number): Addr {
     if (this.buffers < nbytes / WORK_BUF_BYTES) return 0 as Addr;
     this.buffers -= nbytes / WORK_BUF_BYTES;
-    this.lastPage -= Math.ceil(nbytes / PAGE_SIZE);
-    if (this.lastPage < this.page) throw new Error("the test heap is full");
-    return (this.lastPage * PAGE_SIZE) as Addr;
+    const npages = Math.ceil(nbytes / PAGE_SIZE);
+    const page = this.npages - Atomics.add(this.region.i32, PAGES_TAKEN, npages) - npages;
+    if (page < this.page) throw new Error("the test heap is full");
+    return (page * PAGE_SIZE) as Addr;
   }
 
   span(spanClass: number, npages = CLASS_TO_PAGES[spanClass >> 1]!): SpanPtr {
     const s = (this.records + this.all.length * MSpan.words) as SpanPtr;
-    if (this.all.length === RECORDS || this.page + npages > this.lastPage) throw new Error("the test heap is full");
+    if (this.page + npages > this.npages - this.region.i32[PAGES_TAKEN]!) throw new Error("the test heap is full");
     this.spans.init(s, (this.page * PAGE_SIZE) as Addr, npages, spanClass, 0);
     this.pageMap.set(this.page as PageIndex, npages, s);
     this.page += npages;

@@ -7,7 +7,9 @@ import { HeapError, HeapExhaustedError, describeValue } from "../errors.ts";
 import type { Layers } from "../layers.ts";
 
 /** The layers that roots stand on. */
-export type RootLayers = Pick<Layers, "region" | "mutexes" | "pages" | "config">;
+export interface RootLayers extends Pick<Layers, "region" | "mutexes" | "pages"> {
+  readonly config: Pick<Layers["config"], "maxBytes">;
+}
 
 /** What became of a root that nobody disposed of. */
 export interface LeakReport {

@@ -5,9 +5,9 @@
 import { createRegion, type Addr, type Region } from "@mallocgc/sysmem";
 import { Allocator } from "../allocator.ts";
 import { Collector } from "../collector.ts";
-import { joinHeap } from "../join.ts";
-import { planHeap, type Layers } from "../layers.ts";
-import { HEADER_PTR, HeapHeader } from "../header.ts";
+import { joinByHandle, joinHeap, type HeapHandle } from "../join.ts";
+import { HEADER_PTR, HEAP_CLOSED, HEAP_OPEN, HeapHeader, LAYOUT_VERSION, MAGIC } from "../header.ts";
+import { heapFingerprint, planHeap, type Layers } from "../layers.ts";
 import { resolveOptions, type HeapConfig, type HeapOptions } from "../options.ts";
 
 /** Bytes of a test node: two refs, then two words of its own. */
@@ -37,6 +37,23 @@ export class TestHeap {
     this.made = true;
     return new TestP(joined.layers, joined.processorId);
   }
+
+  /** What a P in another thread attaches with. After the first `attach`. */
+  get handle(): HeapHandle {
+    const mem = this.region.i32;
+    const h = HeapHeader.offset;
+    const words: [number, number][] = [
+      [h.version, LAYOUT_VERSION], [h.fingerprint, heapFingerprint(planHeap(this.config))], [h.wasmPages, this.config.maxBytes / 65536],
+      [h.maxThreads, this.config.maxThreads], [h.chunkPages, this.config.chunkPages], [h.flags, this.config.flags], [h.state, HEAP_OPEN], [h.magic, MAGIC],
+    ];
+    for (const [field, value] of words) mem[HEADER_PTR + field] = value;
+    return { type: "mallocgc.heap", layoutVersion: LAYOUT_VERSION, memory: this.region.memory };
+  }
+
+  /** Background threads end when all Ps have left. */
+  close(): void {
+    Atomics.store(this.region.i32, HEADER_PTR + HeapHeader.offset.state, HEAP_CLOSED);
+  }
 }
 
 /** One P of a test heap. */
@@ -60,6 +77,21 @@ export class TestP {
     });
     this.allocator = new Allocator(layers.region, layers, ((HEADER_PTR + HeapHeader.offset.zero) * 4) as Addr, this.collector);
     this.collector.attach();
+  }
+
+  /** A P in another thread. */
+  static attach(handle: HeapHandle): TestP {
+    const { layers, processorId } = joinByHandle(handle);
+    return new TestP(layers, processorId);
+  }
+
+  /** This P leaves. */
+  detach(): void {
+    this.collector.roots.leave();
+    this.collector.turns.close();
+    this.collector.mutator.claimSelf();
+    this.layers.releaseAll();
+    this.layers.processors.release(this.processorId);
   }
 
   get mem(): Int32Array {
