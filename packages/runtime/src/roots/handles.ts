@@ -6,12 +6,9 @@
  */
 import { HeapError, describeValue } from "../errors.ts";
 import { Handle, type HandleMessage } from "./handle.ts";
-import { refOf, type RootHost, type RootValue } from "./root-host.ts";
+import { nonceOf, refOf, type RootHost, type RootValue } from "./root-host.ts";
 import { RootSlots, isInUse, isMoved } from "./root-slots.ts";
-import { RootsState } from "./roots-record.ts";
 import { Scope } from "./scope.ts";
-
-const { nonce: NONCE } = RootsState.offset;
 
 /** Slots that something held, for the net. */
 interface Held {
@@ -34,7 +31,7 @@ export class Handles {
   constructor(host: RootHost) {
     this.host = host;
     this.slots = new RootSlots(host);
-    this.nonce = host.layers.region.i32[host.state + NONCE]!;
+    this.nonce = nonceOf(host);
     // It runs between jobs, at no moment in particular: it only notes.
     this.registry = new FinalizationRegistry((held) => this.dropped.push(held));
   }

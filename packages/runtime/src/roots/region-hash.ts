@@ -21,7 +21,7 @@ const LINE_BYTES = 64;
 
 /** FNV-1a, 32 bits, then mixed so that the low bits depend on all. */
 export function hashBytes(bytes: Uint8Array, seed = 0): number {
-  let h = 0x811c9dc5 ^ seed;
+  let h = 0x811c9dc5 ^ Math.imul(seed, 0x9e3779b1);
   for (let i = 0; i < bytes.length; i++) h = Math.imul(h ^ bytes[i]!, 0x01000193);
   h = Math.imul(h ^ (h >>> 15), 0x85ebca6b);
   return h ^ (h >>> 13);

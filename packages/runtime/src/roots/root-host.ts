@@ -5,6 +5,9 @@ import type { Barrier, Specials } from "@mallocgc/gc";
 import type { Addr, Ptr } from "@mallocgc/sysmem";
 import { HeapError, HeapExhaustedError, describeValue } from "../errors.ts";
 import type { Layers } from "../layers.ts";
+import { RootsState } from "./roots-record.ts";
+
+const { nonce: NONCE } = RootsState.offset;
 
 /** The layers that roots stand on. */
 export interface RootLayers extends Pick<Layers, "region" | "mutexes" | "pages"> {
@@ -68,6 +71,11 @@ export function refOf(host: RootHost, value: unknown): number {
   if (ref >>> 0 !== ref) throw new HeapError("ERR_ROOT", `a root is the address of an object, a view of one, or null, not ${describeValue(value)}`);
   if (ref !== 0 && host.layers.pages.spanOf(ref) === 0) throw new HeapError("ERR_ROOT", `there is no object at address ${ref}: only what lies in the heap can be a root`);
   return ref;
+}
+
+/** The random number by which this heap is known from others: addresses and places are the same in many. */
+export function nonceOf(host: RootHost): number {
+  return host.layers.region.i32[host.state + NONCE]!;
 }
 
 /** `nbytes` of zeroed memory for ever, aligned to a cache line. @throws HeapExhaustedError. */

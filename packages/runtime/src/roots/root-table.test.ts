@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { describeValue } from "../errors.ts";
 import { MAX_ROOT_NAME_BYTES } from "./root-table.ts";
 import { TestHeap, TestView, keptBy } from "./testing/test-heap.ts";
 
@@ -85,7 +86,7 @@ describe("named roots", () => {
       expect(() => roots.set(name as string, object), String(name)).toThrow(code("ERR_ROOT"));
       expect(() => roots.get(name as string), String(name)).toThrow(code("ERR_ROOT"));
     }
-    for (const value of [undefined, "x", 1.5, -8, 2 ** 32, 64, {}, Symbol("s")]) expect(() => roots.set("a", value as never), String(value)).toThrow(code("ERR_ROOT"));
+    for (const value of [undefined, "x", 1.5, -8, 2 ** 32, 64, {}, Symbol("s")]) expect(() => roots.set("a", value as never), describeValue(value)).toThrow(code("ERR_ROOT"));
     expect(roots.has("a")).toBe(false);
     const longest = "€".repeat(85);
     expect(Buffer.byteLength(longest)).toBe(MAX_ROOT_NAME_BYTES);

@@ -18,7 +18,7 @@ import { FixAlloc, RANK_HEAP, RANK_ROOTS, ptrOf, type Ptr } from "@mallocgc/sysm
 import { HeapError, describeValue } from "../errors.ts";
 import type { Handles } from "./handles.ts";
 import { RegionHash, hashBytes } from "./region-hash.ts";
-import { exhausted, type RootHost } from "./root-host.ts";
+import { exhausted, nonceOf, type RootHost } from "./root-host.ts";
 import { RootsState, UniqueEntry } from "./roots-record.ts";
 import { strongRef } from "./weak.ts";
 
@@ -69,7 +69,7 @@ export class Unique {
 
   /** Whether `other` has an equal value. */
   equals(other: Unique): boolean {
-    return this === other || (other instanceof Unique && other.id === this.id && other.#uniques.host.state === this.#uniques.host.state);
+    return this === other || (other instanceof Unique && other.id === this.id && nonceOf(other.#uniques.host) === nonceOf(this.#uniques.host));
   }
 }
 

@@ -10,7 +10,7 @@
  */
 import { WeakHandle, type WeakHandlePtr, type WeakHandles } from "@mallocgc/gc";
 import { HeapError, describeValue } from "../errors.ts";
-import { exhausted, type RootHost, type RootValue } from "./root-host.ts";
+import { exhausted, nonceOf, type RootHost, type RootValue } from "./root-host.ts";
 
 const HANDLE_BYTES: number = WeakHandle.words * 4;
 
@@ -44,7 +44,7 @@ export class Weak {
 
   /** Whether `other` was made from the same object, dead or alive. */
   equals(other: Weak): boolean {
-    return other instanceof Weak && other.#handle === this.#handle && other.#host.state === this.#host.state;
+    return other instanceof Weak && other.#handle === this.#handle && nonceOf(other.#host) === nonceOf(this.#host);
   }
 }
 

@@ -186,8 +186,8 @@ export class TestHeap implements RootHost, Barrier {
   private baseOf(ref: number): number {
     const s = ref === 0 ? 0 : this.layers.pages.spanOf(ref);
     if (s === 0) return 0;
-    const slot = this.spans.slotOf(s as SpanPtr, ref);
-    const addr = this.spans.slotAddr(s as SpanPtr, slot);
+    const slot = this.spans.slotOf(s, ref);
+    const addr = this.spans.slotAddr(s, slot);
     return slot < this.mem[s + FREE_INDEX]! && !this.dead.has(addr) ? addr : 0;
   }
 
