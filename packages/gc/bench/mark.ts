@@ -14,8 +14,7 @@ import { createRegion, openRegion, type RegionMemory } from "@mallocgc/sysmem";
 import { run, type Figures } from "@mallocgc/testing";
 // eslint-disable-next-line no-restricted-imports -- the test heap of this very package
 import { MarkerHeap, randomFrom } from "../src/testing/marker-heap.ts";
-import type { Marker } from "../src/marker.ts";
-import { sweepKernel } from "../src/sweep-span.ts";
+import { sweepKernel, type Marker } from "@mallocgc/gc";
 
 const OBJECTS = 1 << 22;
 const BYTES = 512 << 20;

@@ -298,8 +298,11 @@ function visit(shared: bool, work: usize, s: usize, entry: u32, bits: u32, end: 
       const outside = m ^ inside;
       v128.store(tail, v128.swizzle(words, v128.load(work + (inside << 4), WORK_COMPRESS)));
       tail += popcnt(inside) << 2;
-      v128.store(end, v128.swizzle(words, v128.load(work + (outside << 4), WORK_COMPRESS)));
-      end += popcnt(outside) << 2;
+      // A branch that the processor guesses: neighbours point at each other, or they do not.
+      if (outside != 0) {
+        v128.store(end, v128.swizzle(words, v128.load(work + (outside << 4), WORK_COMPRESS)));
+        end += popcnt(outside) << 2;
+      }
       bits >>>= 4;
     }
     do {

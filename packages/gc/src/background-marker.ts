@@ -1,28 +1,33 @@
 /**
  * Marking in the background: a quantum at a time, by any thread that has nothing else to do; several may mark at once.
  *
- *     announce (workSeq, markersAtWork)  ──►  drain  ──►  hand over what is left  ──►  sign off
+ *     announce (workSeq, then `marking` of this P)  ──►  drain  ──►  hand over what is left  ──►  sign off
  *
  * The announcement comes before anything is taken off the list of full buffers, so that the driver, who looks at the list and then at both
- * words, cannot take marking for finished while a buffer is on its way (Cycle.tryFinish).
+ * words, cannot take marking for finished while a buffer is on its way (Cycle.tryFinish). Who is at work stands in the P's own record, so
+ * that a thread that dies at work does not count for ever.
  */
 import type { Ptr, Region } from "@mallocgc/sysmem";
 import { AssistCredit } from "./assist-credit.ts";
-import { GcRecord } from "./gc-record.ts";
+import { GcProcessor, GcRecord } from "./gc-record.ts";
 import type { Marker } from "./marker.ts";
 
-const { marking: MARKING, workSeq: WORK_SEQ, markersAtWork: MARKERS_AT_WORK, bgCredit: BG_CREDIT, idleMarkers: IDLE_MARKERS, markUs: MARK_US, wake: WAKE } = GcRecord.offset;
+const { marking: MARKING, workSeq: WORK_SEQ, bgCredit: BG_CREDIT, idleMarkers: IDLE_MARKERS, markUs: MARK_US, wake: WAKE } = GcRecord.offset;
+
+const { marking: P_MARKING } = GcProcessor.offset;
 
 /** One thread's background marking. */
 export class BackgroundMarker {
   private readonly mem: Int32Array;
   private readonly gc: Ptr;
+  private readonly at: Ptr;
   private readonly marker: Marker;
   private readonly credit: AssistCredit;
 
-  constructor(region: Region, gc: Ptr, marker: Marker) {
+  constructor(region: Region, gc: Ptr, at: Ptr, marker: Marker) {
     this.mem = region.i32;
     this.gc = gc;
+    this.at = at;
     this.marker = marker;
     this.credit = new AssistCredit(region.i32, (gc + BG_CREDIT) as Ptr);
   }
@@ -32,15 +37,22 @@ export class BackgroundMarker {
     const { mem, gc, marker } = this;
     if (mem[gc + MARKING] === 0 || marker.nothingToTake()) return 0;
     const start = performance.now();
-    // Pairs with the driver's loads, see above.
-    Atomics.add(mem, gc + WORK_SEQ, 1);
-    Atomics.add(mem, gc + MARKERS_AT_WORK, 1);
-    const done = marker.drain(budget);
-    marker.flushLocal();
-    Atomics.sub(mem, gc + MARKERS_AT_WORK, 1);
+    const done = this.drain(budget);
     if (done > 0) this.credit.add(done);
     Atomics.add(mem, gc + MARK_US, Math.round((performance.now() - start) * 1000));
     if (Atomics.load(mem, gc + IDLE_MARKERS) > 0) this.wakeOthers();
+    return done;
+  }
+
+  /** Takes work and does about `budget` bytes of it, announced; returns how much. */
+  drain(budget: number): number {
+    const { mem, gc, at, marker } = this;
+    // Pairs with the driver's loads, see above.
+    Atomics.add(mem, gc + WORK_SEQ, 1);
+    Atomics.store(mem, at + P_MARKING, 1);
+    const done = marker.drain(budget);
+    marker.flushLocal();
+    Atomics.store(mem, at + P_MARKING, 0);
     return done;
   }
 

@@ -33,7 +33,7 @@ import type { SpanSweeper } from "./sweeper.ts";
 import { WorkRecord } from "./work-record.ts";
 
 const G = GcRecord.offset;
-const { work: WORK } = GcProcessor.offset;
+const { work: WORK, marking: P_MARKING } = GcProcessor.offset;
 const { scanWork: SCAN_WORK, markedBytes: MARKED_BYTES } = WorkRecord.offset;
 const BYTES = UNIT;
 
@@ -213,8 +213,6 @@ export class Cycle {
     const { mem, f64, gc } = this;
     const { roots, forEachFinalizer, marker, now } = this.parts;
     f64[(gc + G.rootsAt) >>> 1] = now();
-    Atomics.add(mem, gc + G.workSeq, 1);
-    Atomics.add(mem, gc + G.markersAtWork, 1);
     let words = 0;
     for (const source of roots) {
       for (const [from, length] of source.ranges()) {
@@ -226,7 +224,15 @@ export class Cycle {
     marker.flushLocal();
     f64[(gc + G.rootBytes) >>> 1] = words * 4;
     Atomics.store(mem, gc + G.marking, 1);
-    Atomics.sub(mem, gc + G.markersAtWork, 1);
+  }
+
+  /** Whether any thread has work of its own in hand. */
+  private someoneMarks(): boolean {
+    const { processors } = this.parts;
+    for (let id = 0; id < processors.length; id++) {
+      if (processors.isRunning(id) && Atomics.load(this.mem, processors.gcRecordOf(id) + P_MARKING) !== 0) return true;
+    }
+    return false;
   }
 
   private drain(budget: number): number {
@@ -245,7 +251,7 @@ export class Cycle {
     mem[gc + G.roundSeq] = Atomics.load(mem, gc + G.workSeq);
     mem[gc + G.roundRevived] = Atomics.load(mem, gc + G.revived);
     if (!marker.nothingToTake()) return ADVANCE_WORKED;
-    if (Atomics.load(mem, gc + G.markersAtWork) !== 0) return ADVANCE_WAITING;
+    if (this.someoneMarks()) return ADVANCE_WAITING;
     this.f64[(gc + G.roundAt) >>> 1] = now();
     this.parts.handshake.requestFlush();
     return this.go(STEP_FLUSH);

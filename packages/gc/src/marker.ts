@@ -127,6 +127,11 @@ export class Marker {
     return Atomics.exchange(this.mem, this.lists + OVERFLOW, 0) !== 0;
   }
 
+  /** Entries were lost: all that is marked has to be scanned again. */
+  setOverflow(): void {
+    Atomics.store(this.mem, this.lists + OVERFLOW, 1);
+  }
+
   /** Bytes scanned since the record was made. */
   get scanWork(): number {
     return this.f64[(this.work + SCAN_WORK) >>> 1]!;

@@ -113,6 +113,13 @@ export class Mutator implements Barrier {
     }
   }
 
+  /** Claims this P although its thread may be in a turn: it has died. False when somebody else has claimed it. */
+  claimDead(): boolean {
+    const at = this.at + TURN;
+    // Pairs with the other claims: of two, one finds the bit clear.
+    return (Atomics.or(this.mem, at, CLAIMED_BIT) & CLAIMED_BIT) === 0;
+  }
+
   /** Ends the turn. No address in a variable is valid from here on. */
   leave(): void {
     this.poll();

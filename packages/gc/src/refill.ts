@@ -13,8 +13,8 @@ import type { RefillHooks } from "@mallocgc/mcache";
 import { CLASS_TO_PAGES } from "@mallocgc/sizeclass";
 import { PAGE_SIZE, type Ptr, type Region } from "@mallocgc/sysmem";
 import { AssistCredit, bytesForWork, planAssist } from "./assist-credit.ts";
+import type { BackgroundMarker } from "./background-marker.ts";
 import { GcProcessor, GcRecord, UNIT } from "./gc-record.ts";
-import type { Marker } from "./marker.ts";
 import type { Mutator } from "./mutator.ts";
 import type { Pacer } from "./pacer.ts";
 import type { SweepPacing } from "./sweep-pacing.ts";
@@ -22,7 +22,7 @@ import type { SpanSweeper } from "./sweeper.ts";
 
 const {
   trigger: TRIGGER, sweeping: SWEEPING, marking: MARKING, limiting: LIMITING, heapLive: HEAP_LIVE, heapScan: HEAP_SCAN, wanted: WANTED, wake: WAKE,
-  workSeq: WORK_SEQ, markersAtWork: MARKERS_AT_WORK, bgCredit: BG_CREDIT, pagesSwept: PAGES_SWEPT, assistUs: ASSIST_US,
+  bgCredit: BG_CREDIT, pagesSwept: PAGES_SWEPT, assistUs: ASSIST_US,
 } = GcRecord.offset;
 const { assistDebt: ASSIST_DEBT } = GcProcessor.offset;
 const PAGES_OF = CLASS_TO_PAGES;
@@ -42,13 +42,13 @@ export class RefillWork implements RefillHooks {
   private readonly gc: Ptr;
   private readonly at: Ptr;
   private readonly mutator: Mutator;
-  private readonly marker: Marker;
+  private readonly marker: BackgroundMarker;
   private readonly sweeper: SpanSweeper;
   private readonly pacer: Pacer;
   private readonly sweepPacing: SweepPacing;
   private readonly credit: AssistCredit;
 
-  constructor(region: Region, gc: Ptr, at: Ptr, mutator: Mutator, marker: Marker, sweeper: SpanSweeper, pacer: Pacer, sweepPacing: SweepPacing) {
+  constructor(region: Region, gc: Ptr, at: Ptr, mutator: Mutator, marker: BackgroundMarker, sweeper: SpanSweeper, pacer: Pacer, sweepPacing: SweepPacing) {
     this.mem = region.i32;
     this.gc = gc;
     this.at = at;
@@ -117,23 +117,11 @@ export class RefillWork implements RefillHooks {
     const { scanWork, paidBytes } = planAssist(this.credit, mem[this.at + ASSIST_DEBT]! * BYTES, pacer.assistWorkPerByte, pacer.assistBytesPerWork);
     let paid = paidBytes;
     if (scanWork > 0) {
-      const done = this.mark(Math.min(scanWork, MAX_ASSIST_WORK));
+      const done = this.marker.drain(Math.min(scanWork, MAX_ASSIST_WORK));
       if (done > 0) paid += bytesForWork(done, pacer.assistBytesPerWork);
     }
     mem[this.at + ASSIST_DEBT] = mem[this.at + ASSIST_DEBT]! - Math.ceil(paid / BYTES);
     Atomics.add(mem, this.gc + ASSIST_US, Math.round((performance.now() - start) * 1000));
     this.mutator.noteStall(start);
-  }
-
-  /** Marks for about `budget` bytes of scan work; returns how much was done. */
-  private mark(budget: number): number {
-    const { mem, marker } = this;
-    // In this order, before anything is taken off the list: see Cycle.tryFinish.
-    Atomics.add(mem, this.gc + WORK_SEQ, 1);
-    Atomics.add(mem, this.gc + MARKERS_AT_WORK, 1);
-    const done = marker.drain(budget);
-    marker.flushLocal();
-    Atomics.sub(mem, this.gc + MARKERS_AT_WORK, 1);
-    return done;
   }
 }

@@ -60,7 +60,7 @@ export class Collected {
   readonly roots: NamedRoots;
   private readonly layers: Layers;
 
-  constructor(layers: Layers, processorId: number, mayBlock: boolean, events: HeapEvents, allocatorOf: (collector: Collector) => Allocator) {
+  constructor(layers: Layers, processorId: number, mayBlock: boolean, events: HeapEvents, allocatorOf: (collector: Collector) => Allocator, attach = true) {
     const checks = (layers.config.flags & FLAG_CHECKS) !== 0;
     this.layers = layers;
     const { onLeak = warnOfLeak, onError = reportError } = events;
@@ -75,7 +75,7 @@ export class Collected {
     this.objects = new ObjectHost(layers, processorId, checks, this.allocator, this.collector.mutator, this.collector.turns);
     this.types = new TypeTable(this.objects);
     this.roots = new NamedRoots(this.collector.roots.named, this.types);
-    this.collector.attach();
+    if (attach) this.collector.attach();
   }
 
   /** The figures of now. */
@@ -146,6 +146,21 @@ export class Collected {
     this.collector.roots.leave();
     this.collector.turns.close();
     this.collector.mutator.claimSelf();
+    release();
+  }
+
+  /**
+   * Acts for a thread that was this P and has died, and which the caller has claimed: what it was doing is finished or undone, its roots are let go, what it
+   * has cached goes back by `release`.
+   */
+  bury(release: () => void): void {
+    const { collector } = this;
+    collector.takeOver();
+    // As if in a turn: the P is claimed, so nobody else acts for it.
+    collector.turns.open = true;
+    collector.mutator.poll();
+    collector.roots.leave();
+    collector.mutator.flush();
     release();
   }
 

@@ -17,7 +17,7 @@ import { Tiny } from "@mallocgc/mcache";
 import { PAGE_SIZE, type Addr, type Ptr, type Region } from "@mallocgc/sysmem";
 import type { CollectorHooks } from "./allocator.ts";
 import { allSpans } from "./all-spans.ts";
-import { HeapExhaustedError } from "./errors.ts";
+import { HeapError, HeapExhaustedError } from "./errors.ts";
 import { FLAG_CHECK_MARK } from "./header.ts";
 import type { Layers } from "./layers.ts";
 import { readMemory } from "./mem-stats.ts";
@@ -90,9 +90,9 @@ export class Collector implements CollectorHooks {
     const owners = { isOwner: (id: number, generation: number): boolean => processors.isRunning(id) && processors.generationOf(id) === generation };
     this.specials = new Specials(region, plan.at("specials"), plan.at("specials.queues"), processors.length, layers.mutexes, spans, pages, owners, this.mutator);
     sweeper.connect(layers.central, this.specials);
-    this.refill = new RefillWork(region, gc, at, this.mutator, this.marker, sweeper, this.pacer, sweepPacing);
+    this.background = new BackgroundMarker(region, gc, at, this.marker);
+    this.refill = new RefillWork(region, gc, at, this.mutator, this.background, sweeper, this.pacer, sweepPacing);
     layers.cache.connect(this.refill);
-    this.background = new BackgroundMarker(region, gc, this.marker);
     this.objects = new ObjectMap(region, spans);
     this.turns = new Turns(this.mutator, this);
     this.roots = new Roots(this.rootHost(processorId, checks, host));
@@ -145,12 +145,29 @@ export class Collector implements CollectorHooks {
     mem[at + P.flushSeen] = 0;
     mem[at + P.greyLen] = 0;
     mem[at + P.assistDebt] = 0;
+    mem[at + P.marking] = 0;
+    mem[at + P.sweepingSpan] = 0;
     mem[at + P.turnSince] = 0;
   }
 
   /** This thread is a P from now on. */
   attach(): void {
     this.roots.attach();
+  }
+
+  /**
+   * Takes over from the thread that was this P and died: what it was sweeping is finished, what it was marking is scanned again.
+   *
+   * @throws HeapError `ERR_HEAP_DAMAGED` when it died while it drove the cycle: how far it had come cannot be known.
+   */
+  takeOver(): void {
+    const mem = this.mem;
+    if (mem[this.gcAt + G.driver] === this.layers.mutexes.owner) {
+      throw new HeapError("ERR_HEAP_DAMAGED", `the thread that was P ${this.layers.mutexes.owner - 1} died while it drove a cycle; save what you need and make another heap`);
+    }
+    if (this.marker.takeBroken()) this.marker.setOverflow();
+    mem[this.layers.processors.gcOf(this.layers.mutexes.owner - 1) + P.marking] = 0;
+    this.layers.sweeper!.finishBroken();
   }
 
   private processorsView(): Processors {

@@ -7,6 +7,7 @@
 import { traceLine, type CycleReport } from "@mallocgc/gc";
 import { SysmemError, WASM_PAGE_SIZE, createRegion, openOsPages, type Addr, type OsPages, type Region } from "@mallocgc/sysmem";
 import { Allocator } from "./allocator.ts";
+import { bury } from "./bury.ts";
 import { Collected, type GcStats, type HeapEvents } from "./collected.ts";
 import { HeapError, describeValue } from "./errors.ts";
 import { HEADER_PTR, HEAP_CLOSED, HEAP_OPEN, HeapHeader, LAYOUT_VERSION, MAGIC } from "./header.ts";
@@ -294,6 +295,16 @@ export class Heap {
   /** How pages go back to the operating system here: "node:ffi", "koffi" or "none". */
   get osBackend(): OsPages["backend"] {
     return this.osPages().backend;
+  }
+
+  /**
+   * Takes over from a thread that ended without `detach`, by its `processorId` (Node: in the worker's `exit` event): its roots are let go, what it had cached
+   * goes back to all, its place is free. False when there is nobody to take over from. The thread must be dead.
+   *
+   * @throws HeapError `ERR_PROCESSOR`; `ERR_HEAP_DAMAGED` when it died while it drove a cycle.
+   */
+  bury(processorId: number): boolean {
+    return bury(this.attached(), this.processorId, processorId, ZERO_ADDR);
   }
 
   /** This thread leaves the heap. Blocks stay; what this thread had cached goes back to all. */

@@ -86,7 +86,7 @@ export class Layers {
       chunkPages: config.chunkPages,
     });
     this.sweeper = collected
-      ? new SpanSweeper(region, plan.at("gc"), processors.mcacheOf(id), this.spans, this.marks, this.pages, sweepKernel(region, (config.flags & FLAG_CLOBBER_FREE) !== 0))
+      ? new SpanSweeper(region, plan.at("gc"), processors.gcOf(id), processors.mcacheOf(id), this.spans, this.marks, this.pages, sweepKernel(region, (config.flags & FLAG_CLOBBER_FREE) !== 0))
       : undefined;
     this.central = new Central(region, plan.at("mcentral"), this.spans, this.freed, this.mutexes, this.pages, this.sweeper);
     this.cache = this.cacheOf(id);

@@ -29,7 +29,6 @@ export function verifyCollected(layers: Layers, collector: Collector, expect: Ex
   expect("markers meet pointers only where pointers are", "heap", 0, collector.badPointers());
   expect("a second mark finds what the first has found", "heap", 0, mem[gc + G.lostObjects]!);
   if (off) {
-    expect("between cycles nobody marks", "markersAtWork", 0, mem[gc + G.markersAtWork]!);
     expect("between cycles no span is unswept", "sweeping", 0, mem[gc + G.sweeping]!);
     expect("between cycles no work is left", "full list", "empty", collector.nothingToTake() ? "empty" : "work buffers");
   }
@@ -57,6 +56,7 @@ function verifyProcessors({ processors, region }: Layers, expect: Expect): void 
     const at = processors.gcOf(id);
     if (!processors.isRunning(id)) continue;
     if (!inTurn(mem[at + P.turn]!)) expect("a P in no turn has nothing shaded", `P ${id}`, 0, mem[at + P.greyLen]!);
+    expect("nobody is in the middle of a sweep", `P ${id}`, 0, mem[at + P.sweepingSpan]!);
     if (mem[at + P.work] === 0) expect("a P is a marker", `P ${id}`, "a record", 0);
   }
 }

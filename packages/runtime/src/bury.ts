@@ -1,0 +1,38 @@
+/**
+ * Taking over from a thread that ended without `detach`: terminated, crashed, or forgotten.
+ *
+ * Nothing tells a thread that another has died; whoever started it knows (Node: the worker's `exit` event), and says so. The caller then becomes that
+ * P for a moment, on its record: what it was marking is scanned again, a sweep it was in is ended, what it had shaded is marked, its handles and functions are let
+ * go, its cached spans and pages go back, and its place is free. What the record cannot tell is a lock that it held: that stays taken, and
+ * whoever wants it gets `ERR_LOCK_TIMEOUT`.
+ *
+ * A thread that is alive must not be buried: it would go on using what others get.
+ */
+import { Allocator } from "./allocator.ts";
+import { Collected } from "./collected.ts";
+import { HeapError, describeValue } from "./errors.ts";
+import { Layers, isCollected } from "./layers.ts";
+import type { Addr } from "@mallocgc/sysmem";
+
+/**
+ * Frees the place of the thread that was P `id`. False when no thread is that P, or another takes over from it just now.
+ *
+ * @throws HeapError `ERR_PROCESSOR` when `id` is no P, or the caller's own; `ERR_HEAP_DAMAGED` when it died in the middle of driving a cycle.
+ */
+export function bury(layers: Layers, ownId: number, id: unknown, zeroAddr: Addr): boolean {
+  const { processors, region, config, plan } = layers;
+  if (typeof id !== "number" || !Number.isInteger(id) || id < 0 || id >= processors.length || id === ownId) {
+    throw new HeapError("ERR_PROCESSOR", `a thread is buried by its processorId, from 0 to ${processors.length - 1}, and not by itself (${ownId}); not ${describeValue(id)}`);
+  }
+  if (!processors.isRunning(id)) return false;
+  const dead = new Layers(region, config, plan, processors, id);
+  if (isCollected(config)) {
+    const collected = new Collected(dead, id, true, {}, (collector) => new Allocator(region, dead, zeroAddr, collector), false);
+    if (!collected.collector.mutator.claimDead()) return false;
+    collected.bury(() => { dead.releaseAll(); });
+  } else {
+    dead.releaseAll();
+  }
+  processors.release(id);
+  return true;
+}
