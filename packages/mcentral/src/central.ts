@@ -124,7 +124,10 @@ export class Central {
       for (; budget > 0; budget--) {
         const s = this.take(central, kind + 1 - this.sweptIndex());
         if (s === NIL) break;
-        if (!sweeper.tryAcquire(s)) continue;
+        if (!sweeper.tryAcquire(s)) {
+          this.putBackSwept(s);
+          continue;
+        }
         sweeper.sweep(s);
         if (this.hasFreeSlot(s)) return s;
       }
@@ -149,11 +152,19 @@ export class Central {
       for (;;) {
         const s = this.take(central, kind + 1 - this.sweptIndex());
         if (s === NIL) break;
-        // If not, whoever has acquired it puts it back on a set.
         if (sweeper.tryAcquire(s)) return s;
+        this.putBackSwept(s);
       }
     }
     return NIL;
+  }
+
+  /**
+   * A span that could not be acquired: a new cycle has begun since the set was chosen, and what was the unswept set is now the swept one. If it is being swept, whoever
+   * does that puts it on a set.
+   */
+  private putBackSwept(s: SpanPtr): void {
+    if (this.mem[s + SWEEPGEN] === Atomics.load(this.mem, this.spans.heapSweepgen)) this.uncacheSpan(s);
   }
 
   /** Takes one span, wherever it stands, off the unswept set it is on, acquired for sweeping. False when it is on none, or swept. */
