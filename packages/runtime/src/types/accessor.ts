@@ -4,10 +4,7 @@
  * A struct inside an object is a group of accessors, each with the outer offset added; a struct as an element likewise, with
  * the outer stride. So there is never more than one addition to do, however deep a field is. A fixed array or an array object has
  * `at`: the accessor (or group) of its elements, by ref and index.
- *
- * A fixed array of structs that hold fixed arrays would need two indexes and is refused.
  */
-import { HeapError } from "../errors.ts";
 import type { Bytes } from "./bytes.ts";
 import { checkedAccessor, type Place } from "./checked.ts";
 import type { FieldType, FixedType, StructType } from "./declare.ts";
@@ -30,11 +27,13 @@ export interface AccessorContext {
 /** Accessors by field name: of a struct. */
 export type AccessorGroup = Readonly<Record<string, object>>;
 
-/**
- * The accessor of a field, or of elements if the place has a stride.
- *
- * @throws HeapError `ERR_TYPE` for a fixed array inside elements.
- */
+/** The accessor of a fixed array. */
+export interface FixedGroup {
+  readonly length: number;
+  readonly at: object;
+}
+
+/** The accessor of a field, or of elements if the place has a stride. */
 export function accessorOf(context: AccessorContext, type: FieldType, place: Place): object {
   if (type.kind === "struct") return groupOf(context, type, place);
   if (type.kind === "fixed") return fixedOf(context, type, place);
@@ -52,10 +51,7 @@ export function groupOf(context: AccessorContext, type: StructType<string, objec
   return group;
 }
 
-function fixedOf(context: AccessorContext, type: FixedType<unknown, number>, place: Place): object {
-  if (place.stride > 0) {
-    throw new HeapError("ERR_TYPE", `${place.where} is a fixed array inside elements, which would need two indexes; make the elements ref to a struct`);
-  }
+function fixedOf(context: AccessorContext, type: FixedType<unknown, number>, place: Place): FixedGroup {
   const elem = type.elem as FieldType;
   return { length: type.length, at: accessorOf(context, elem, { ...place, stride: sizeOf(elem), count: type.length }) };
 }

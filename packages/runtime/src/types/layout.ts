@@ -73,7 +73,7 @@ const TAKEN_NAMES: ReadonlySet<string> = new Set(["constructor", "__proto__", "t
 /** A struct's fields are read once: getters make their types anew at each look. */
 const layouts = new WeakMap<ObjectType, TypeLayout>();
 const shapes = new WeakMap<ObjectType, Shape>();
-/** Structs being laid out: one that is met again holds itself. */
+/** Structs being laid out and arrays being named: one that is met again holds itself. */
 const open = new Set<ObjectType>();
 
 /**
@@ -92,7 +92,30 @@ export function layoutOf(type: ObjectType): TypeLayout {
 
 /** The name of a type; that of an array says what it holds, as Go writes it. */
 export function nameOf(type: ObjectType): string {
-  return type.kind === "struct" ? type.name : `[]${elementName(type.elem as FieldType)}`;
+  if (type.kind === "struct") return type.name;
+  if (open.has(type)) throw new HeapError("ERR_TYPE", "an array of refs to itself has no name; put a struct between");
+  open.add(type);
+  try {
+    return `[]${elementName(type.elem as FieldType)}`;
+  } finally {
+    open.delete(type);
+  }
+}
+
+/** Every type that can be reached from `type` by refs and by what is inside, itself first. */
+export function reachableFrom(type: ObjectType): ObjectType[] {
+  const all = new Set<ObjectType>([type]);
+  const visit = (field: FieldType, where: string): void => {
+    if (field.kind === "ref") all.add(targetOf(field, where));
+    else if (field.kind === "struct") all.add(field);
+    else if (field.kind === "fixed") visit(field.elem as FieldType, where);
+  };
+  // The set grows while it is walked.
+  for (const each of all) {
+    if (each.kind === "array") visit(each.elem as FieldType, "an array");
+    else for (const { name, type: field } of layoutOf(each).fields) visit(field, `${each.name}.${name}`);
+  }
+  return [...all];
 }
 
 /** The bytes that a field takes. */
@@ -155,6 +178,7 @@ function layStruct(type: StructType<string, object>): TypeLayout {
 function layArray(type: ArrayType<unknown>): TypeLayout {
   const elem = type.elem as FieldType;
   const { size, align, pointers } = shapeOf(elem, nameOf(type));
+  checkElement(elem, nameOf(type));
   return {
     name: nameOf(type), kind: KIND_ARRAY, size: ARRAY_HEADER_BYTES, align: Math.max(align, 4), elemSize: size, fields: [],
     ...pointerMap(pointers), signature: [`elements ${typeText(elem)}`],
@@ -183,10 +207,21 @@ function shapeOf(type: FieldType, where: string): Shape {
 
 function repeat({ elem, length }: FixedType<unknown, number>, where: string): Shape {
   const { size, align, pointers } = shapeOf(elem as FieldType, where);
+  checkElement(elem as FieldType, where);
   if (size * length > MAX_OBJECT_BYTES) throw new HeapError("ERR_TYPE", `${where} is larger than ${MAX_OBJECT_BYTES} bytes`);
   const all: number[] = [];
   if (pointers.length > 0) for (let i = 0; i < length; i++) for (const word of pointers) all.push((i * size) / 4 + word);
   return { size: size * length, align, pointers: all };
+}
+
+/** Elements have one index: a struct in an array can hold no fixed array. */
+function checkElement(elem: FieldType, where: string): void {
+  if (elem.kind !== "struct") return;
+  if (layoutOf(elem).size === 0) throw new HeapError("ERR_TYPE", `${where}: ${elem.name} has no fields, so nothing can be kept in its elements`);
+  for (const { name, type } of layoutOf(elem).fields) {
+    if (type.kind === "fixed") throw new HeapError("ERR_TYPE", `${where}: the elements hold a fixed array, ${elem.name}.${name}, which would need two indexes; hold refs to ${elem.name}`);
+    checkElement(type, where);
+  }
 }
 
 function pointerMap(pointers: readonly number[]): Pick<TypeLayout, "ptrWords" | "mask" | "noscan"> {

@@ -5,6 +5,7 @@
  * deep as its `depth` says and names an object that it is already inside of; JSON has every object in full once, and
  * `{ "$ref": address }` wherever it comes again, or deeper than {@link MAX_JSON_DEPTH}.
  */
+import { describeValue } from "../errors.ts";
 
 /** Chains are longer than the stack is deep. */
 export const MAX_JSON_DEPTH = 100;
@@ -22,55 +23,47 @@ export interface Shown {
 /** The symbol under which a view describes itself to these functions. */
 export const SHOW: unique symbol = Symbol("mallocgc.show");
 
-type Inspect = (value: unknown, options: object) => string;
-interface InspectOptions {
-  readonly depth?: number | null;
+/** A value that should have been a view of something else, for a message. */
+export function describeView(value: unknown): string {
+  if (typeof value !== "object" || value === null || !(SHOW in value)) return describeValue(value);
+  const { typeName, part } = (value as { [SHOW](): Shown })[SHOW]();
+  return part ? `a part of an object (${typeName})` : `a view of ${typeName}`;
 }
+
+type Inspect = (value: unknown, options: object) => string;
 
 /** Objects that an `inspect` is inside of now: it is synchronous, so one list per thread will do. */
 const inside: string[] = [];
 
 /** `Node(0x1000) { value: 1, next: Node(0x1020) { ... } }` */
-export function inspectView(shown: Shown, depth: number, options: InspectOptions, inspect: Inspect | undefined): string {
+export function inspectView(shown: Shown, depth: number, options: object, inspect: Inspect | undefined): string {
   const title = shown.part ? shown.typeName : `${shown.typeName}(0x${shown.ref.toString(16)})`;
   if (inspect === undefined || depth < 0) return `[${title}]`;
   if (!shown.part && inside.includes(title)) return `[Circular ${title}]`;
   inside.push(title);
   try {
-    const text = inspect(shown.entries(), { ...options, depth: options.depth === null || options.depth === undefined ? null : options.depth });
-    return `${title} ${text}`;
+    // The options carry the depth that is left.
+    return `${title} ${inspect(shown.entries(), options)}`;
   } finally {
     inside.pop();
   }
 }
 
-/** Objects that the present `toJSON` has shown, and how deep it is. Undefined between calls: `toJSON` is synchronous. */
-let seen: Set<number> | undefined;
-let depthNow = 0;
-
-export function viewToJson(shown: Shown): unknown {
-  const outermost = seen === undefined;
-  const known = (seen ??= new Set());
-  try {
-    if (!shown.part && (known.has(shown.ref) || depthNow >= MAX_JSON_DEPTH)) return { $ref: shown.ref };
-    if (!shown.part) known.add(shown.ref);
-    depthNow++;
-    const entries = shown.entries();
-    if (Array.isArray(entries)) return entries.map(plain);
-    return Object.fromEntries(Object.entries(entries).map(([name, value]) => [name, plain(value)]));
-  } finally {
-    if (seen === known && !outermost) depthNow--;
-    if (outermost) {
-      seen = undefined;
-      depthNow = 0;
-    }
+/** What a view is in JSON: `known` are the objects that were shown already, `depth` is how far inside this one is. */
+export function viewToJson(shown: Shown, known: Set<number> = new Set(), depth = 0): unknown {
+  if (!shown.part) {
+    if (known.has(shown.ref) || depth >= MAX_JSON_DEPTH) return { $ref: shown.ref };
+    known.add(shown.ref);
   }
+  const entries = shown.entries();
+  if (Array.isArray(entries)) return entries.map((value) => plain(value, known, depth));
+  return Object.fromEntries(Object.entries(entries).map(([name, value]) => [name, plain(value, known, depth)]));
 }
 
 /** A property's value as JSON has it, all the way down: so that one call sees every object. */
-function plain(value: unknown): unknown {
+function plain(value: unknown, known: Set<number>, depth: number): unknown {
   if (typeof value !== "object" || value === null) return value;
-  if (SHOW in value) return viewToJson((value as { [SHOW](): Shown })[SHOW]());
-  if (value instanceof Uint8Array) return [...value];
-  return (value as { toJSON?: () => unknown }).toJSON?.();
+  if (SHOW in value) return viewToJson((value as { [SHOW](): Shown })[SHOW](), known, depth + 1);
+  // What is left are bytes, and mutexes, which are nothing to keep.
+  return value instanceof Uint8Array ? [...value] : undefined;
 }

@@ -4,12 +4,13 @@
  * Between an accessor, which knows words and refs, and a view's property, which knows JavaScript values, stands a slot: it
  * checks what is written, and turns refs into views and back. All slots take `(ref, i)`; those of fields ignore the index.
  */
-import { FieldError, HeapError, describeValue } from "../errors.ts";
+import { FieldError, HeapError } from "../errors.ts";
 import type { FieldType } from "./declare.ts";
 import { checkValue } from "./field-check.ts";
 import type { Items } from "./infer.ts";
 import type { MutexField, MutexItems } from "./mutex-field.ts";
 import type { RefField, RefItems } from "./ref-fields.ts";
+import { describeView } from "./show.ts";
 import type { ViewMaker } from "./view.ts";
 
 export interface Slot {
@@ -175,11 +176,6 @@ export class MutexView {
     return holder === 0 ? "Mutex(free)" : `Mutex(held by thread ${holder})`;
   }
 
-  /** A lock is nothing to keep or to send. */
-  toJSON(): undefined {
-    return undefined;
-  }
-
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString();
   }
@@ -232,11 +228,11 @@ export function assign(type: ViewMaker, view: object, init: unknown, where: stri
   if (typeof init !== "object" || init === null) throw new FieldError(where, init, `an object with fields of ${type.name}`);
   const from = init as Readonly<Record<string, unknown>>;
   if (type.owns(init)) {
-    for (const name of type.fields) if (!type.isMutex(name)) (view as Record<string, unknown>)[name] = from[name];
+    for (const name of type.fields) if (!(from[name] instanceof MutexView)) (view as Record<string, unknown>)[name] = from[name];
     return;
   }
   for (const name of Object.keys(init)) {
-    if (!type.fields.has(name)) throw new FieldError(where, init, `fields of ${type.name} (${[...type.fields].join(", ")}; there is no ${describeValue(name)})`);
+    if (!type.fields.has(name)) throw new FieldError(`${where}.${name}`, from[name], `nothing: there is no such field; ${type.name} has ${[...type.fields].join(", ")}`);
     if (from[name] !== undefined) (view as Record<string, unknown>)[name] = from[name];
   }
 }
@@ -254,7 +250,7 @@ export function fill(items: { readonly length: number; set(i: number, value: nev
 export function refOfView(target: ViewMaker, value: unknown, where: string): number {
   const ref = target.refOf(value);
   if (ref === 0) {
-    throw new HeapError("ERR_TYPE_MISMATCH", `${where} takes a view of ${target.name} in this heap, or null, not ${target.describe(value)}`);
+    throw new HeapError("ERR_TYPE_MISMATCH", `${where} takes a view of ${target.name} in this heap, or null, not ${describeView(value)}`);
   }
   return ref;
 }
