@@ -5,12 +5,12 @@
  *
  * 1000 spans; between two sweeps each gets every third slot marked and all handed out again, outside the time.
  */
+import { sweepKernel } from "@mallocgc/gc";
 import { MSpan, SCAN_NEVER, popcount32, type SpanPtr, type Spans } from "@mallocgc/mspan";
 import { makeSpanClass, sizeToClass } from "@mallocgc/sizeclass";
 import { run, type Figures } from "@mallocgc/testing";
 // eslint-disable-next-line no-restricted-imports -- the test heap of this very package
 import { MarkerHeap } from "../src/testing/marker-heap.ts";
-import { sweepKernel } from "@mallocgc/gc";
 
 const {
   nelems: NELEMS, freeIndex: FREE_INDEX, allocBits: ALLOC_BITS, freedBits: MARK_BITS, freeIndexForScan: FREE_INDEX_FOR_SCAN,
