@@ -74,6 +74,7 @@ export class TestHeap implements RootHost, Barrier {
   left = false;
   private readonly spans: Spans;
   private readonly attached: Ptr;
+  private readonly specialsState: Ptr;
   private readonly current = new Map<number, SpanPtr>();
   private readonly dead = new Set<number>();
   private readonly free = new Map<number, number[]>();
@@ -100,6 +101,7 @@ export class TestHeap implements RootHost, Barrier {
     this.processorRoots = plan.at("roots.processors");
     this.handle = { memory: region.memory, maxThreads };
     const isOwner = (id: number, generation: number): boolean => Atomics.load(mem, this.attached + id) === generation;
+    this.specialsState = plan.at("specials");
     this.specials = new Specials(region, plan.at("specials"), plan.at("specials.queues"), maxThreads, mutexes, this.spans, pages, { isOwner }, this);
     this.roots = new Roots(this);
     this.roots.attach();
@@ -118,6 +120,11 @@ export class TestHeap implements RootHost, Barrier {
     const addr = this.allocate(nbytes, 0);
     refs.forEach((ref, i) => (this.mem[(addr >>> 2) + i] = ref));
     return addr;
+  }
+
+  /** Whether any thread holds the lock of roots, of specials or of the page heap. */
+  get isLocked(): boolean {
+    return [this.state, this.specialsState, this.layers.pages.lockWord].some((lock) => this.mem[lock] !== 0);
   }
 
   leave(): void {
