@@ -49,6 +49,7 @@ export const WORK_RESOLVED: usize = 1344;
 export const WORK_QUEUE: usize = 3392;
 export const WORK_FOUND: usize = 11648;
 export const WORK_STACK: usize = 21952;
+export const WORK_RECENT: usize = 38400;
 
 // A work buffer.
 export const BUF_NEXT: usize = 0;

@@ -31,7 +31,7 @@ import {
   SPAN_DIV_MAGIC, SPAN_ELEM_SIZE, SPAN_FREED_BITS, SPAN_HEAP_BITS, SPAN_LARGE_TYPE, SPAN_NELEMS, SPAN_NPAGES, SPAN_SPAN_CLASS, SPAN_START_ADDR,
   TYPE_ELEM_SIZE, TYPE_KIND, TYPE_MASK, TYPE_PTR_WORDS,
   WORK_BAD_POINTERS, WORK_BATCH, WORK_BUSY, WORK_MARKED_BYTES, WORK_COMPRESS, WORK_EXCLUSIVE, WORK_FOUND, WORK_LAST_BAD, WORK_MAP_PAGES,
-  WORK_N, WORK_MARKED_OBJECTS, WORK_OTHERS, WORK_PAGE_MAP, WORK_QUEUE, WORK_RESOLVED, WORK_SCAN_WORK, WORK_STACK, WORK_TOUCHED,
+  WORK_N, WORK_MARKED_OBJECTS, WORK_OTHERS, WORK_PAGE_MAP, WORK_QUEUE, WORK_RECENT, WORK_RESOLVED, WORK_SCAN_WORK, WORK_STACK, WORK_TOUCHED,
 } from "./layout";
 import { STEP_MAX, addEmpty, balance, flushLocal, pushEntry, refill, reserve } from "./work";
 
@@ -53,6 +53,9 @@ const FOUND_ENOUGH: usize = 512;
 
 /** A visit that has found so many addresses in its span will probably see most of it: the rest is touched in one go, in order, as the processor likes it. */
 const DENSE: usize = 4;
+
+/** Spans that are remembered as touched: 1/2 MiB, which a second-level cache holds. */
+const RECENT: usize = 64;
 
 /** What visits of the batch in hand scanned, in words, and marked. */
 let localScanned: u32 = 0;
@@ -318,8 +321,14 @@ function visit(shared: bool, work: usize, s: usize, entry: u32, bits: u32, end: 
   }
 }
 
-/** Touches every line of the slots of `s`, in order. */
+/**
+ * Touches every line of the slots of `s`, in order, unless it did so a short time ago: the record keeps which spans these were, each in a place that
+ * follows from where its record lies.
+ */
 function touchSpan(work: usize, s: usize): void {
+  const place = work + (((s >>> 7) % RECENT) << 2);
+  if (load<u32>(place, WORK_RECENT) == <u32>s) return;
+  store<u32>(place, <u32>s, WORK_RECENT);
   const start = <usize>load<u32>(s, SPAN_START_ADDR);
   const end = start + load<u32>(s, SPAN_ELEM_SIZE) * load<u32>(s, SPAN_NELEMS);
   let touched: u32 = 0;
