@@ -26,7 +26,7 @@ import type { Marker } from "./marker.ts";
 import { NO_LIMIT, type Pacer } from "./pacer.ts";
 import type { PacerFigures } from "./pacer-figures.ts";
 import { PHASE_ARM, PHASE_MARK, PHASE_OFF, PHASE_SWEEP, PHASE_TERM, phaseWord } from "./phase.ts";
-import { WANTED_BY_REQUEST, WANTED_BY_TIME } from "./refill.ts";
+import { WANTED_BY_GROWTH, WANTED_BY_REQUEST, WANTED_BY_TIME } from "./refill.ts";
 import type { RootSource } from "./root-source.ts";
 import type { SweepPacing } from "./sweep-pacing.ts";
 import type { SpanSweeper } from "./sweeper.ts";
@@ -180,7 +180,9 @@ export class Cycle {
     const at = now();
     if (at - f64[(gc + G.lastCycleAt) >>> 1]! >= FORCE_PERIOD_MS && mem[gc + G.gcPercentOff] === 0) Atomics.or(mem, gc + G.wanted, WANTED_BY_TIME);
     const reason = Atomics.exchange(mem, gc + G.wanted, 0);
-    if (reason === 0) return ADVANCE_IDLE;
+    // Asked for while the last cycle was under way: that may have been enough.
+    const grown = Atomics.load(mem, gc + G.heapLive) >= Atomics.load(mem, gc + G.trigger);
+    if (reason === 0 || (reason === WANTED_BY_GROWTH && !grown)) return ADVANCE_IDLE;
     Atomics.add(mem, gc + G.cyclesBegun, 1);
     if ((reason & WANTED_BY_REQUEST) !== 0) Atomics.add(mem, gc + G.forced, 1);
     mem[gc + G.reason] = reason;

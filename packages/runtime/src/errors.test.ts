@@ -114,7 +114,7 @@ const create: Case["call"] = (_scene, options: HeapOptions) => createHeap(option
 const attach: Case["call"] = (_scene, handle) => attachHeap(handle);
 const option = (name: string, ...values: readonly unknown[]): Case => ({ values: given(...values.map((value) => ({ [name]: value }))), call: create });
 const memory = (bytes: number, shared: boolean): unknown => new WebAssembly.Memory({ initial: bytes / 65536, maximum: bytes / 65536, shared });
-const handleOf = (memory: unknown): unknown => ({ type: "mallocgc.heap", layoutVersion: 1, memory });
+const handleOf = (memory: unknown): unknown => ({ type: "mallocgc.heap", layoutVersion: 2, memory });
 
 const CASES: Record<string, Case> = {
   "mallocgc: a size that is no number": { values: given(...NO_NUMBERS), call: (s, size) => [s.heap.mallocgc(size)] },
@@ -200,9 +200,9 @@ const CASES: Record<string, Case> = {
       attachHeap(handle);
     },
   },
-  "attachHeap: a handle of another version": { values: ({ heap }) => [0, 2, undefined, "1"].map((layoutVersion) => ({ ...heap.handle, layoutVersion })), call: attach },
+  "attachHeap: a handle of another version": { values: ({ heap }) => [0, 1, 3, undefined, "2"].map((layoutVersion) => ({ ...heap.handle, layoutVersion })), call: attach },
   "attachHeap: a heap of another version, or laid out differently": {
-    values: given(["version", 2], ["version", 0], ["fingerprint", 0], ["maxThreads", 63]),
+    values: given(["version", 1], ["version", 0], ["fingerprint", 0], ["maxThreads", 63]),
     call: (_scene, [field, value]: [keyof typeof HeapHeader.offset, number]) => {
       const other = new Scene();
       const { handle } = other.heap;

@@ -25,7 +25,9 @@ import type { Unique, UniqueValue } from "./roots/unique.ts";
 import type { Weak } from "./roots/weak.ts";
 import { describeSpan, type SpanInfo } from "./span-info.ts";
 import { startWorkers } from "./start-worker.ts";
-import type { Bound, BoundType, Init, RefTo, View } from "./types/infer.ts";
+import type { ObjectType } from "./types/declare.ts";
+import type { Bound, BoundType, Init, NameOf, View } from "./types/infer.ts";
+import type { Ref } from "./types/ref.ts";
 import { verifyHeap, type VerifyReport } from "./verify.ts";
 import { viewBlock, type ViewConstructor } from "./views.ts";
 
@@ -106,23 +108,23 @@ export class Heap {
    *
    * @throws HeapError `ERR_TYPE` when it is no declaration; `ERR_TYPE_CONFLICT` when the heap has another layout under that name.
    */
-  type<T>(declaration: T): Bound<T> {
+  type<T extends ObjectType>(declaration: T): Bound<T> {
     return this.collected().types.bind(declaration);
   }
 
   /** A new object of a type as a view, with initial values; what is not named is zero. @throws FieldError; HeapExhaustedError. */
   new<T>(type: BoundType<T>, init?: Init<T>): View<T> {
-    return this.collected().types.create(type, init);
+    return this.collected().types.create(type, init as never) as View<T>;
   }
 
   /** A new object of a type as a raw ref, all zero; of an array type with `length` elements. For hot code. @throws HeapExhaustedError. */
-  alloc<T>(type: BoundType<T>, length?: number): RefTo<T> {
-    return this.collected().types.alloc(type, length);
+  alloc<T>(type: BoundType<T>, length?: number): Ref<NameOf<T>> {
+    return length === undefined ? type.$type.alloc() : type.$type.allocArray(length);
   }
 
   /** A view of the object at a raw ref; null for 0. With `checks`, @throws HeapError when there is no live object that could be of that type. */
   at<T>(type: BoundType<T>, ref: number): View<T> | null {
-    return ref === 0 ? null : this.collected().types.viewOf(type, ref);
+    return ref === 0 ? null : (this.collected().types.viewOf(type, ref as never) as View<T>);
   }
 
   // Turns and roots.

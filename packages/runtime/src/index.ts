@@ -1,13 +1,25 @@
-export { HeapError, HeapExhaustedError, type HeapErrorCode } from "./errors.ts";
+export { HeapError, HeapExhaustedError, FieldError, StaleRefError, type HeapErrorCode } from "./errors.ts";
 export { attachHeap, createHeap, type AllocOptions, type Heap } from "./heap.ts";
-export type { HeapHandle } from "./join.ts";
 export type { GcStats, HeapEvents } from "./collected.ts";
-export type { NamedRoots } from "./named-roots.ts";
-export type { CycleReport } from "@mallocgc/gc";
+export type { HeapHandle } from "./join.ts";
 export { heapLayout, type HeapLayout } from "./layout.ts";
 export type { BySize, MemStats, SizeClassStats } from "./mem-stats.ts";
+export type { NamedRoots } from "./named-roots.ts";
 export type { HeapOptions } from "./options.ts";
+export type { Cleanup } from "./roots/callbacks.ts";
+export type { Handle } from "./roots/handle.ts";
+export type { LeakReport, RootValue } from "./roots/root-host.ts";
+export type { Scope } from "./roots/scope.ts";
+export type { Unique, UniqueValue } from "./roots/unique.ts";
+export type { Weak } from "./roots/weak.ts";
 export type { SpanInfo } from "./span-info.ts";
+export {
+  array, bool, bytes, f32, f64, fixed, i16, i32, i8, mutex, ref, str, struct, u16, u32, u8,
+  type ArrayType, type FieldType, type ObjectType, type RefType, type StructType,
+} from "./types/declare.ts";
+export type { AccessorOf, Bound, BoundArray, BoundType, Init, Items, Mutex, RefTo, ValueOf, View } from "./types/infer.ts";
+export type { Ref } from "./types/ref.ts";
 export type { BrokenInvariant, VerifyReport } from "./verify.ts";
 export type { ViewConstructor } from "./views.ts";
+export type { CycleReport, HeldUp } from "@mallocgc/gc";
 export type { Addr } from "@mallocgc/sysmem";

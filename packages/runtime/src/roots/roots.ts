@@ -16,6 +16,7 @@ import { RootTable } from "./root-table.ts";
 import type { RootHost } from "./root-host.ts";
 import { ProcessorRoots, RootEntry, RootsState, UniqueEntry } from "./roots-record.ts";
 import { Uniques } from "./unique.ts";
+import { verifyRoots } from "./verify-roots.ts";
 import { Weaks } from "./weak.ts";
 
 const { nonce: NONCE } = RootsState.offset;
@@ -61,6 +62,11 @@ export class Roots {
   attach(): void {
     this.handles.slots.freeAll();
     this.callbacks.dropStale();
+  }
+
+  /** The broken invariants of roots, in words; specials have their own. While nobody is at work on the heap. */
+  verify(maxThreads: number): string[] {
+    return verifyRoots(this.host, maxThreads);
   }
 
   /** Whether `turnStart` has something to do. A few plain reads. */

@@ -41,7 +41,7 @@ export class TypeInfo<T = unknown> {
 
   /** A new object of this struct, all zero. */
   alloc(): Ref<NameOf<T>> {
-    return this.heap.allocObject(this.nbytes, this.ptrMask, this.scanType) as number as Ref<NameOf<T>>;
+    return this.heap.allocObject(this.nbytes, this.ptrMask, this.scanType);
   }
 
   /**
@@ -58,7 +58,7 @@ export class TypeInfo<T = unknown> {
       ? this.heap.allocObject(nbytes, 0, 0)
       : this.heap.allocObject(nbytes, nbytes <= MAX_MASK_BYTES ? this.arrayMask(length) : 0, this.scanType);
     this.heap.region.i32[ref >>> 2] = length;
-    return ref as number as Ref<NameOf<T>>;
+    return ref;
   }
 
   /** The elements' mask, repeated behind the header. */

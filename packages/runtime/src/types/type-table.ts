@@ -27,7 +27,7 @@ import { assign, fill } from "./slot.ts";
 import { Strings } from "./strings.ts";
 import { TypeInfo } from "./type-info.ts";
 import { TypeRecords } from "./type-record.ts";
-import { ArrayMaker, StructMaker, type ItemsView, type ViewContext } from "./view.ts";
+import { ArrayMaker, StructMaker, typeOfView, type ItemsView, type ViewContext } from "./view.ts";
 
 /** A type bound to a heap, whichever. */
 interface AnyBound {
@@ -115,6 +115,37 @@ export class TypeTable {
     const ref = maker.refOf(view);
     if (ref === 0) throw new HeapError("ERR_TYPE_MISMATCH", `a view of ${info.name} in this heap is needed, not ${describeView(view)}`);
     return ref as RefTo<T>;
+  }
+
+  /**
+   * The ref of the object that `value` is a view of, whatever its type; -1 when it is no view of an object of this heap.
+   *
+   * @throws StaleRefError with checks, when the view is of an earlier turn.
+   */
+  refOfView(value: object): number {
+    const entry = this.entryOfView(value);
+    return entry === undefined ? -1 : entry.maker.refOf(value);
+  }
+
+  /** The type of the object that `value` is a view of, as the address of the collector's part of its record; 0 when it is no view of this heap. */
+  typeAddrOfView(value: object): number {
+    return this.entryOfView(value)?.info.typeAddr ?? 0;
+  }
+
+  /** The same of a type, declared or bound. */
+  typeAddrOf(type: unknown): number {
+    return this.resolve(type).info.typeAddr;
+  }
+
+  /** The name of the type whose collector's part is at `typeAddr`. */
+  nameOf(typeAddr: number): string {
+    return this.records.nameOf(typeAddr);
+  }
+
+  private entryOfView(value: object): Entry | undefined {
+    const info = typeOfView(value);
+    const entry = info === undefined ? undefined : this.byAddr.get(info.typeAddr);
+    return entry?.info === info ? entry : undefined;
   }
 
   /** The names of all types in the heap, of all threads. */

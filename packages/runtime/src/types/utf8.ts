@@ -81,7 +81,7 @@ export class Utf8 {
     if (ascii && nbytes <= SHORT) return this.readShort(addr, nbytes);
     if (!wellFormed) return this.readUnits(addr, nbytes);
     if (this.node !== undefined) return this.node.toString(ascii ? "latin1" : "utf8", addr, addr + nbytes);
-    if (nbytes > SCRATCH_BYTES) return this.decoder.decode(this.u8.slice(addr, addr + nbytes) as Uint8Array<ArrayBuffer>);
+    if (nbytes > SCRATCH_BYTES) return this.decoder.decode(this.u8.slice(addr, addr + nbytes));
     this.scratch.set(this.u8.subarray(addr, addr + nbytes));
     return this.decoder.decode(this.scratch.subarray(0, nbytes));
   }

@@ -296,3 +296,9 @@ function slotOf(context: ViewContext, type: FieldType, accessor: object, where: 
       return indexed ? new ValueItemSlot(accessor as never, type, where) : new ValueSlot(accessor as never, type, where);
   }
 }
+
+/** The type of the object that `value` is a view of; undefined when it is no view, or one of a part of an object. */
+export function typeOfView(value: object): TypeInfo | undefined {
+  if (!(value instanceof View || value instanceof ItemsView)) return undefined;
+  return value instanceof View && value[PART] ? undefined : value[TYPE];
+}

@@ -1,0 +1,141 @@
+/**
+ * Runs: each a short program of two or three threads and one or two that collect, all drawn from one seed; and what is to be true at its end.
+ *
+ *     begin     the heap as it was made; who takes part, and how often they interrupt each other
+ *     middle    some dozens of operations, each with whatever comes in between
+ *     end       all turns end; the cycle under way is brought to its end, then a whole one is run; after that the heap holds what is reachable, to the object: nothing is
+ *               lost, no span has fallen out of every set, nothing floats
+ *
+ * A seed that fails is run again in a new world, and has to fail in the same way: the failure that is reported comes with the trace of that.
+ */
+import { GcRecord, STEP_IDLE } from "@mallocgc/gc";
+import { allSpans } from "../all-spans.ts";
+import { Fault } from "./scheduler.ts";
+import { CollectingActor, ProgramActor } from "./scheduler-actors.ts";
+import { World } from "./scheduler-world.ts";
+
+const G = GcRecord.offset;
+const PROGRAMS = 3;
+const COLLECTORS = 2;
+const SHORTEST = 20;
+const LONGEST = 120;
+/** Steps in which a cycle that nobody holds up is over, at the most. */
+const MAX_STEPS = 2000;
+const TRACE_LINES = 80;
+
+/** What was found. */
+export interface Failure {
+  readonly seed: number;
+  readonly what: string;
+  /** The last operations, one on a line; those in between indented. */
+  readonly trace: readonly string[];
+}
+
+/** Runs programs over one world, or over one with a fault in it. */
+export class Explorer {
+  /** Runs made. */
+  runs = 0;
+  private readonly plant: (world: World) => void;
+  private stage: Stage;
+
+  /** `plant` spoils a world: what it replaces stays so. */
+  constructor(plant: (world: World) => void = () => undefined) {
+    this.plant = plant;
+    this.stage = new Stage(plant);
+  }
+
+  /** One run. What it found, if anything. */
+  run(seed: number): Failure | undefined {
+    this.runs++;
+    const what = this.stage.run(seed, false);
+    if (what === undefined) return undefined;
+    // Whatever was under way is in no state to go on from.
+    this.stage = new Stage(this.plant);
+    const again = new Stage(this.plant);
+    const same = again.run(seed, true);
+    return { seed, what: same === what ? what : `${what}; and, run again: ${same ?? "nothing"}`, trace: again.world.scheduler.trace.slice(-TRACE_LINES) };
+  }
+
+  /** Runs seeds from `from` on until one fails, `runs` are done, or `ms` have passed. */
+  explore(from: number, { runs = Infinity, ms = Infinity }: { readonly runs?: number; readonly ms?: number }): Failure | undefined {
+    const end = performance.now() + ms;
+    for (let i = 0; i < runs && performance.now() < end; i++) {
+      const failure = this.run(from + i);
+      if (failure !== undefined) return failure;
+    }
+    return undefined;
+  }
+}
+
+/** A world and who may act in it. */
+class Stage {
+  readonly world: World;
+  private readonly programs: readonly ProgramActor[];
+  private readonly collectors: readonly CollectingActor[];
+
+  constructor(plant: (world: World) => void) {
+    const world = new World(PROGRAMS + COLLECTORS);
+    this.world = world;
+    this.programs = world.ps.slice(0, PROGRAMS).map((p) => new ProgramActor(world, p));
+    this.collectors = world.ps.slice(PROGRAMS).map((p) => new CollectingActor(world, p));
+    world.holders.push(...this.programs);
+    plant(world);
+  }
+
+  /** One run; what went wrong. */
+  run(seed: number, tracing: boolean): string | undefined {
+    const { memory, scheduler } = this.world;
+    scheduler.tracing = tracing;
+    memory.install();
+    try {
+      this.world.reset();
+      for (const program of this.programs) program.reset();
+      this.middle(seed);
+      memory.stepping = false;
+      this.end();
+      return undefined;
+    } catch (error) {
+      return error instanceof Fault ? error.message : String((error as Error).stack);
+    } finally {
+      memory.stepping = false;
+      memory.uninstall();
+    }
+  }
+
+  private middle(seed: number): void {
+    const { memory, scheduler } = this.world;
+    scheduler.begin(seed, [...this.programs, ...this.collectors]);
+    const { random } = scheduler;
+    const actors = [...this.programs.slice(random.below(2)), ...this.collectors.slice(random.below(2))];
+    scheduler.take(actors, (actor) => this.world.ps.findIndex((p) => actor.name.slice(1) === String(p.processorId)));
+    memory.stepping = true;
+    for (let n = SHORTEST + random.below(LONGEST - SHORTEST); n > 0; n--) scheduler.turn();
+  }
+
+  private end(): void {
+    const { world } = this;
+    for (const program of this.programs) program.end();
+    this.finishCycle();
+    world.ps[PROGRAMS]!.collector.request();
+    this.finishCycle();
+    const reachable = world.reachable().size;
+    const held = this.objects();
+    if (held !== reachable) throw new Fault(`at rest, after a whole cycle, the heap holds ${held} objects, and ${reachable} are reachable`);
+  }
+
+  private finishCycle(): void {
+    const { mem, gc } = this.world;
+    for (let i = 0; i < MAX_STEPS; i++) {
+      this.collectors[0]!.drive();
+      if (mem[gc + G.step] === STEP_IDLE && mem[gc + G.wanted] === 0) return;
+    }
+    throw new Fault(`all rest, and the cycle does not end: it stands at step ${mem[gc + G.step]!}`);
+  }
+
+  private objects(): number {
+    const { layers } = this.world.ps[0]!;
+    let n = 0;
+    for (const s of allSpans(layers)) n += layers.spans.countHandedOut(s);
+    return n;
+  }
+}

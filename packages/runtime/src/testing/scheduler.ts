@@ -1,0 +1,191 @@
+/**
+ * A deterministic scheduler: one thread that plays several, so that a seed names an interleaving of the real code and replays it.
+ *
+ * An actor is what would be a thread. Its `step` runs one operation of the real code. Before each access to the region (stepping-memory.ts) the scheduler may
+ * suspend the operation, let other actors run some of theirs, and go on with it: preemption as a stack.
+ *
+ *     a  ──store──┐                                       ┌── the store goes on ──►
+ *     b           └──poll, load, ..., leave──┐        ┌──►
+ *     c                                      └─sweep──┘         depth at most 3
+ *
+ * What a stack cannot do is to let a go on in the middle of b's operation. It shows every order in which any number of whole operations fall into any one
+ * moment of another, and that in each other, three deep; old reads (stepping-memory.ts) make up for much of the rest: a store that is decided on what the phase was, and
+ * made now, is a store that was suspended between the two.
+ *
+ * A suspended actor cannot poll, so what others wait for from it is missing, as in reality. Two things are not done, for nobody could end them: an actor that holds a lock is
+ * not suspended; and an operation that waits, by looking again and again, for a suspended actor is given up (`Blocked`): only those may that can be
+ * repeated from the start.
+ */
+
+/** What would be a thread. */
+export interface Actor {
+  readonly name: string;
+  /** Runs one operation of the real code. */
+  step(random: Random): void;
+  /** Whether it may be suspended now: it holds no lock. */
+  readonly mayBeSuspended: boolean;
+  /** Whether it can begin an operation now. */
+  readonly canRun: boolean;
+}
+
+/** Thrown out of an operation that waits for an actor that is suspended. */
+export class Blocked extends Error {}
+
+/** Something that must never be was found. */
+export class Fault extends Error {}
+
+/** Numbers from a seed: mulberry32. */
+export class Random {
+  private state: number;
+
+  constructor(seed: number) {
+    this.state = seed | 0;
+  }
+
+  /** An integer from 0 to `n` - 1. */
+  below(n: number): number {
+    this.state = (this.state + 0x6d2b79f5) | 0;
+    let t = Math.imul(this.state ^ (this.state >>> 15), this.state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 4294967296) * n);
+  }
+
+  /** True in one of `n` cases. */
+  oneIn(n: number): boolean {
+    return this.below(n) === 0;
+  }
+
+  /** About `mean`, seldom far more: from 1 on. */
+  around(mean: number): number {
+    let n = 1;
+    while (!this.oneIn(mean) && n < 20 * mean) n++;
+    return n;
+  }
+}
+
+/** Operations suspended at one time, the running one not counted. */
+const MAX_DEPTH = 3;
+/** Accesses after which an operation is taken to go round in circles. */
+const MAX_ACCESSES = 60_000;
+/** Mean numbers of accesses between two preemptions, and of operations in one; a run draws one of each. */
+const PERIODS = [12, 40, 120];
+const BURSTS = [2, 5, 12, 25];
+/** One of so many plain reads that could be old is; a run draws one. 1: each. */
+const OLD_READS = [1, 2, 6];
+const MS_PER_ACCESS = 0.0005;
+
+/** Plays actors against each other. */
+export class Scheduler {
+  random: Random = new Random(0);
+  /** What was run, with one indent for each suspended operation; kept only if `tracing`. */
+  readonly trace: string[] = [];
+  tracing = false;
+  private actors: readonly Actor[] = [];
+  private readonly stack: number[] = [];
+  private readonly onSwitch: (actor: number) => void;
+  private countdown = 0;
+  private accesses = 0;
+  /** Accesses of the running operation alone, without those of whoever came in between; and how many it may make before it is given up. */
+  private own = 0;
+  private patience = Infinity;
+  private period = 0;
+  private burst = 0;
+  private oldReads = 0;
+
+  /** `onSwitch` is told which actor runs from now on. */
+  constructor(onSwitch: (actor: number) => void) {
+    this.onSwitch = onSwitch;
+  }
+
+  /** Begins a run. */
+  begin(seed: number, actors: readonly Actor[]): void {
+    const random = new Random(seed);
+    this.random = random;
+    this.actors = actors;
+    this.stack.length = 0;
+    this.trace.length = 0;
+    this.accesses = 0;
+    this.period = PERIODS[random.below(PERIODS.length)]!;
+    this.burst = BURSTS[random.below(BURSTS.length)]!;
+    this.oldReads = OLD_READS[random.below(OLD_READS.length)]!;
+    this.countdown = random.around(this.period);
+  }
+
+  /** Runs one operation of some actor, and whatever comes in between. */
+  turn(): void {
+    const ready = this.pick();
+    if (ready >= 0) this.run(ready);
+  }
+
+  /** Runs one operation of that actor, undisturbed or not. */
+  run(actor: number): void {
+    const { stack } = this;
+    const { own, patience } = this;
+    this.own = 0;
+    this.patience = Infinity;
+    stack.push(actor);
+    this.onSwitch(actor);
+    try {
+      this.actors[actor]!.step(this.random);
+    } catch (error) {
+      if (!(error instanceof Blocked)) throw error;
+    } finally {
+      stack.pop();
+      this.own = own;
+      this.patience = patience;
+      if (stack.length > 0) this.onSwitch(stack[stack.length - 1]!);
+    }
+  }
+
+  /** From here on the running operation may wait for others. If it still does after so many accesses, and others are suspended, it is given up. */
+  mayWait(accesses: number): void {
+    this.patience = this.stack.length > 1 ? this.own + accesses : Infinity;
+  }
+
+  /** An access is about to be made. */
+  before(): void {
+    this.accesses++;
+    this.own++;
+    if (--this.countdown > 0) return;
+    if (this.own > this.patience) throw new Blocked();
+    if (this.own > MAX_ACCESSES) throw new Fault("an operation goes round in circles");
+    if (this.actors[this.stack[this.stack.length - 1]!]!.mayBeSuspended) this.preempt();
+  }
+
+  /** Whether a read that may be old is. */
+  old(): boolean {
+    return this.random.oneIn(this.oldReads);
+  }
+
+  /** The run's time in ms. */
+  now(): number {
+    return 1000 + this.accesses * MS_PER_ACCESS;
+  }
+
+  /** Notes what the running actor does. */
+  note(text: () => string): void {
+    if (this.tracing) this.trace.push(`${"    ".repeat(this.stack.length - 1)}${this.actors[this.stack[this.stack.length - 1]!]!.name}: ${text()}`);
+  }
+
+  private preempt(): void {
+    const { random, stack } = this;
+    this.countdown = random.around(this.period);
+    if (stack.length > MAX_DEPTH) return;
+    for (let n = random.around(this.burst); n > 0; n--) {
+      const next = this.pick();
+      if (next < 0) break;
+      this.run(next);
+    }
+  }
+
+  /** An actor that is not suspended and can run; -1 when there is none. */
+  private pick(): number {
+    const { actors, stack, random } = this;
+    const first = random.below(actors.length);
+    for (let i = 0; i < actors.length; i++) {
+      const actor = (first + i) % actors.length;
+      if (!stack.includes(actor) && actors[actor]!.canRun) return actor;
+    }
+    return -1;
+  }
+}
