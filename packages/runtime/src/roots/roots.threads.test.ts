@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
+import { verifySpecials } from "@mallocgc/gc";
 import { describe, expect, test } from "vitest";
 import type { HandleMessage } from "./handle.ts";
 import type { RootsJob, RootsWork } from "./testing/roots.worker.ts";
@@ -50,6 +51,7 @@ describe("roots between threads", () => {
     const all = [...a!, ...b!].sort((x, y) => x - y);
     expect(all).toEqual(messages.map((_, i) => i));
     expect([heap.roots.handles.slots.count(), heap.collect()]).toEqual([0, 3000]);
+    expect(heap.roots.verify(3)).toEqual([]);
     // All slots have come back to this thread.
     const blocks = [...heap.roots.handles.slots.ranges()].length;
     for (let i = 0; i < 3000; i++) heap.roots.handles.root(null);
@@ -66,7 +68,7 @@ describe("roots between threads", () => {
     const ours = Array.from({ length: 1000 }, (_, i) => heap.roots.uniques.unique(`value ${i}`));
     expect(ours.map((unique) => [unique.id, unique.ref])).toEqual(a!.made);
     expect(new Set(ours.map((unique) => unique.ref)).size).toBe(1000);
-    expect(heap.roots.uniques.count).toBe(1000);
+    expect([heap.roots.uniques.count, heap.roots.verify(3), verifySpecials(heap.mem, heap.specials, heap.allSpans())]).toEqual([1000, [], []]);
   });
 
   test("a thread that waits for a named root sleeps until another sets it", async () => {
@@ -85,6 +87,7 @@ describe("roots between threads", () => {
     const gate = gateFor(2);
     const problems = await Promise.all([1, 2].map((id) => answer<string[]>(start(heap, id, { kind: "names", rounds: 20_000, gate }))));
     expect(problems.flat().slice(0, 5)).toEqual([]);
+    expect(heap.roots.verify(3)).toEqual([]);
     const names = heap.roots.named.names();
     expect(new Set(names).size).toBe(names.length);
     for (const name of names) expect(heap.mem[heap.roots.named.get(name) >>> 2]).toBe(Number(name.split(" ")[1]));
