@@ -58,7 +58,7 @@ describe("roots between threads", () => {
     expect([...heap.roots.handles.slots.ranges()].length).toBe(blocks);
   });
 
-  test("three threads that make the same unique values at the same time have the same objects", async () => {
+  test("two threads that make the same unique values at the same time, and a third that comes later, have the same objects", async () => {
     const heap = TestHeap.create(16 << 20);
     const gate = gateFor(2);
     const work: RootsWork = { kind: "unique", from: 0, to: 1000, rounds: 5, gate };

@@ -1,4 +1,4 @@
-/** A thread of a test heap that does one job, says "ready" when told to begin means anything, and answers. */
+/** A thread of a test heap that does one job and answers with a message; one that stays says "ready" first. */
 import { parentPort, workerData } from "node:worker_threads";
 import { HeapError } from "../../errors.ts";
 import type { HandleMessage } from "../handle.ts";
