@@ -13,7 +13,7 @@ import { HeapError, describeValue } from "./errors.ts";
 import { HEADER_PTR, HEAP_CLOSED, HEAP_OPEN, HeapHeader, LAYOUT_VERSION, MAGIC } from "./header.ts";
 import { joinByHandle, joinHeap, type HeapHandle, type Joined } from "./join.ts";
 import { Collector } from "./collector.ts";
-import { Layers, heapFingerprint, isCollected, planHeap } from "./layers.ts";
+import { heapFingerprint, isCollected, planHeap, type Layers } from "./layers.ts";
 import { readMemStats, sizeClassStats, type MemStats, type SizeClassStats } from "./mem-stats.ts";
 import { resolveOptions, type HeapConfig, type HeapOptions } from "./options.ts";
 import type { NamedRoots } from "./named-roots.ts";
@@ -114,7 +114,7 @@ export class Heap {
 
   /** A new object of a type as a view, with initial values; what is not named is zero. @throws FieldError; HeapExhaustedError. */
   new<T>(type: BoundType<T>, init?: Init<T>): View<T> {
-    return this.collected().types.create(type, init as never) as View<T>;
+    return this.collected().types.create<BoundType<T>>(type, init as never);
   }
 
   /** A new object of a type as a raw ref, all zero; of an array type with `length` elements. For hot code. @throws HeapExhaustedError. */
@@ -124,7 +124,7 @@ export class Heap {
 
   /** A view of the object at a raw ref; null for 0. With `checks`, @throws HeapError when there is no live object that could be of that type. */
   at<T>(type: BoundType<T>, ref: number): View<T> | null {
-    return ref === 0 ? null : (this.collected().types.viewOf(type, ref as never) as View<T>);
+    return ref === 0 ? null : this.collected().types.viewOf<BoundType<T>>(type, ref as never);
   }
 
   // Turns and roots.

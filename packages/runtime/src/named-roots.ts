@@ -37,7 +37,7 @@ export class NamedRoots {
     if (typeAddr !== 0 && typeAddr !== wanted) {
       throw new HeapError("ERR_TYPE_MISMATCH", `root ${name} is an object of type ${this.types.nameOf(typeAddr)}, not ${this.types.nameOf(wanted)}`);
     }
-    return ref === 0 ? null : (this.types.viewOf(type, ref as never) as View<T>);
+    return ref === 0 ? null : this.types.viewOf<BoundType<T>>(type, ref as never);
   }
 
   /** Whether there is a root of that name. */

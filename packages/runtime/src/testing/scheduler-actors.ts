@@ -39,6 +39,7 @@ interface Slot {
 /** A thread that runs a program. */
 export class ProgramActor implements Actor, Holder {
   readonly name: string;
+  readonly view: number;
   readonly locals: number[] = [];
   private readonly world: World;
   private readonly p: TestP;
@@ -49,6 +50,7 @@ export class ProgramActor implements Actor, Holder {
   constructor(world: World, p: TestP) {
     this.world = world;
     this.p = p;
+    this.view = world.ps.indexOf(p);
     this.name = `P${p.processorId}`;
     this.turnWord = (p.layers.processors.gcOf(p.processorId) + TURN) as Ptr;
   }
@@ -270,6 +272,7 @@ export class ProgramActor implements Actor, Holder {
 /** A thread that only collects. */
 export class CollectingActor implements Actor {
   readonly name: string;
+  readonly view: number;
   private readonly world: World;
   private readonly p: TestP;
   private readonly turnWord: Ptr;
@@ -277,6 +280,7 @@ export class CollectingActor implements Actor {
   constructor(world: World, p: TestP) {
     this.world = world;
     this.p = p;
+    this.view = world.ps.indexOf(p);
     this.name = `C${p.processorId}`;
     this.turnWord = (p.layers.processors.gcOf(p.processorId) + TURN) as Ptr;
   }

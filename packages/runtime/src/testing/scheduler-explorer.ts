@@ -17,8 +17,8 @@ import { World } from "./scheduler-world.ts";
 const G = GcRecord.offset;
 const PROGRAMS = 3;
 const COLLECTORS = 2;
-const SHORTEST = 20;
-const LONGEST = 120;
+/** Operations of a run, at least and at most. */
+const OPERATIONS = [40, 400] as const;
 /** Steps in which a cycle that nobody holds up is over, at the most. */
 const MAX_STEPS = 2000;
 const TRACE_LINES = 80;
@@ -95,7 +95,7 @@ class Stage {
       this.end();
       return undefined;
     } catch (error) {
-      return error instanceof Fault ? error.message : String((error as Error).stack);
+      return error instanceof Fault && !process.env.SCHED_STACK ? error.message : String((error as Error).stack);
     } finally {
       memory.stepping = false;
       memory.uninstall();
@@ -104,12 +104,9 @@ class Stage {
 
   private middle(seed: number): void {
     const { memory, scheduler } = this.world;
-    scheduler.begin(seed, [...this.programs, ...this.collectors]);
-    const { random } = scheduler;
-    const actors = [...this.programs.slice(random.below(2)), ...this.collectors.slice(random.below(2))];
-    scheduler.take(actors, (actor) => this.world.ps.findIndex((p) => actor.name.slice(1) === String(p.processorId)));
+    scheduler.begin(seed, OPERATIONS, (random) => [...this.programs.slice(random.below(2)), ...this.collectors.slice(random.below(2))]);
     memory.stepping = true;
-    for (let n = SHORTEST + random.below(LONGEST - SHORTEST); n > 0; n--) scheduler.turn();
+    scheduler.play();
   }
 
   private end(): void {

@@ -20,6 +20,8 @@
 /** What would be a thread. */
 export interface Actor {
   readonly name: string;
+  /** Through which view of the memory it looks. */
+  readonly view: number;
   /** Runs one operation of the real code. */
   step(random: Random): void;
   /** Whether it may be suspended now: it holds no lock. */
@@ -82,8 +84,10 @@ export class Scheduler {
   tracing = false;
   private actors: readonly Actor[] = [];
   private readonly stack: number[] = [];
-  private readonly onSwitch: (actor: number) => void;
+  private readonly onSwitch: (view: number) => void;
   private countdown = 0;
+  /** Operations that may still begin in this run. */
+  private left = 0;
   private accesses = 0;
   /** Accesses of the running operation alone, without those of whoever came in between; and how many it may make before it is given up. */
   private own = 0;
@@ -92,39 +96,44 @@ export class Scheduler {
   private burst = 0;
   private oldReads = 0;
 
-  /** `onSwitch` is told which actor runs from now on. */
-  constructor(onSwitch: (actor: number) => void) {
+  /** `onSwitch` is told through which view the actor looks that runs from now on. */
+  constructor(onSwitch: (view: number) => void) {
     this.onSwitch = onSwitch;
   }
 
-  /** Begins a run. */
-  begin(seed: number, actors: readonly Actor[]): void {
+  /** Begins a run of so many operations, at least and at most; `cast` draws who takes part. */
+  begin(seed: number, operations: readonly [number, number], cast: (random: Random) => readonly Actor[]): void {
     const random = new Random(seed);
     this.random = random;
-    this.actors = actors;
+    this.actors = cast(random);
     this.stack.length = 0;
     this.trace.length = 0;
     this.accesses = 0;
+    this.left = operations[0] + random.below(operations[1] - operations[0] + 1);
     this.period = PERIODS[random.below(PERIODS.length)]!;
     this.burst = BURSTS[random.below(BURSTS.length)]!;
     this.oldReads = OLD_READS[random.below(OLD_READS.length)]!;
     this.countdown = random.around(this.period);
   }
 
-  /** Runs one operation of some actor, and whatever comes in between. */
-  turn(): void {
-    const ready = this.pick();
-    if (ready >= 0) this.run(ready);
+  /** Runs operations, and whatever comes in between, until the run's number of them is reached. */
+  play(): void {
+    while (this.left > 0) {
+      const next = this.pick();
+      if (next < 0) return;
+      this.run(next);
+    }
   }
 
-  /** Runs one operation of that actor, undisturbed or not. */
-  run(actor: number): void {
+  /** Runs one operation of that actor. */
+  private run(actor: number): void {
     const { stack } = this;
     const { own, patience } = this;
     this.own = 0;
     this.patience = Infinity;
+    this.left--;
     stack.push(actor);
-    this.onSwitch(actor);
+    this.onSwitch(this.actors[actor]!.view);
     try {
       this.actors[actor]!.step(this.random);
     } catch (error) {
@@ -133,7 +142,7 @@ export class Scheduler {
       stack.pop();
       this.own = own;
       this.patience = patience;
-      if (stack.length > 0) this.onSwitch(stack[stack.length - 1]!);
+      if (stack.length > 0) this.onSwitch(this.running.view);
     }
   }
 
@@ -149,7 +158,7 @@ export class Scheduler {
     if (--this.countdown > 0) return;
     if (this.own > this.patience) throw new Blocked();
     if (this.own > MAX_ACCESSES) throw new Fault("an operation goes round in circles");
-    if (this.actors[this.stack[this.stack.length - 1]!]!.mayBeSuspended) this.preempt();
+    if (this.running.mayBeSuspended) this.preempt();
   }
 
   /** Whether a read that may be old is. */
@@ -164,14 +173,20 @@ export class Scheduler {
 
   /** Notes what the running actor does. */
   note(text: () => string): void {
-    if (this.tracing) this.trace.push(`${"    ".repeat(this.stack.length - 1)}${this.actors[this.stack[this.stack.length - 1]!]!.name}: ${text()}`);
+    const { stack, trace } = this;
+    if (this.tracing) trace.push(stack.length === 0 ? `at the end: ${text()}` : `${"    ".repeat(stack.length - 1)}${this.running.name}: ${text()}`);
+  }
+
+  private get running(): Actor {
+    return this.actors[this.stack[this.stack.length - 1]!]!;
   }
 
   private preempt(): void {
     const { random, stack } = this;
-    this.countdown = random.around(this.period);
+    // Those that come in between are themselves disturbed less often.
+    this.countdown = random.around(this.period * stack.length);
     if (stack.length > MAX_DEPTH) return;
-    for (let n = random.around(this.burst); n > 0; n--) {
+    for (let n = random.around(this.burst); n > 0 && this.left > 0; n--) {
       const next = this.pick();
       if (next < 0) break;
       this.run(next);

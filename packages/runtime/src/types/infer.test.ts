@@ -56,9 +56,10 @@ describe("what TypeScript infers from a declaration", () => {
     const author = types.create(AuthorType, { name: "Ann" });
     const post = types.create(PostType, { author, title: "T" });
     expectTypeOf(post.author).toEqualTypeOf<View<typeof AuthorType> | null>();
-    expectTypeOf(author.posts!.at(0)).toEqualTypeOf<View<typeof PostType> | null>();
+    author.posts = types.create(array(ref(PostType)), [post]);
+    expectTypeOf(author.posts.at(0)).toEqualTypeOf<View<typeof PostType> | null>();
+    expect(author.posts.at(0)?.title).toBe("T");
     expect(post.author?.name).toBe("Ann");
-    expect(author.posts).toBe(null);
   });
 
   test("each kind of field has its value", () => {

@@ -24,7 +24,7 @@ export class RefField<N extends string = string> {
   }
 
   get(ref: number): Ref<N> {
-    return (this.mem[(ref + this.offset) >>> 2]! >>> 0);
+    return this.mem[(ref + this.offset) >>> 2]! >>> 0;
   }
 
   set(ref: number, value: Ref<N>): void {
@@ -33,7 +33,7 @@ export class RefField<N extends string = string> {
 
   load(ref: number): Ref<N> {
     // Pairs with the exchange of another thread's compareExchange.
-    return (Atomics.load(this.mem, (ref + this.offset) >>> 2) >>> 0);
+    return Atomics.load(this.mem, (ref + this.offset) >>> 2) >>> 0;
   }
 
   /** Stores `value` if the field is `expected`; what it was. */
@@ -56,7 +56,7 @@ export class RefItems<N extends string = string> {
   }
 
   get(ref: number, i: number): Ref<N> {
-    return (this.mem[(ref + this.offset + Math.imul(i, this.stride)) >>> 2]! >>> 0);
+    return this.mem[(ref + this.offset + Math.imul(i, this.stride)) >>> 2]! >>> 0;
   }
 
   set(ref: number, i: number, value: Ref<N>): void {
@@ -65,7 +65,7 @@ export class RefItems<N extends string = string> {
 
   load(ref: number, i: number): Ref<N> {
     // Pairs as in RefField.
-    return (Atomics.load(this.mem, (ref + this.offset + Math.imul(i, this.stride)) >>> 2) >>> 0);
+    return Atomics.load(this.mem, (ref + this.offset + Math.imul(i, this.stride)) >>> 2) >>> 0;
   }
 
   compareExchange(ref: number, i: number, expected: Ref<N>, value: Ref<N>): Ref<N> {
@@ -102,7 +102,7 @@ export class StrField {
   }
 
   getRef(ref: number): Ref<"str"> {
-    return (this.mem[(ref + this.offset) >>> 2]! >>> 0);
+    return this.mem[(ref + this.offset) >>> 2]! >>> 0;
   }
 
   /** Shares a string that is in the heap already. */
@@ -165,7 +165,7 @@ export class BytesField {
   }
 
   getRef(ref: number): Ref<"bytes"> {
-    return (this.mem[(ref + this.offset) >>> 2]! >>> 0);
+    return this.mem[(ref + this.offset) >>> 2]! >>> 0;
   }
 
   /** Shares bytes that are in the heap already. */
