@@ -25,13 +25,14 @@ export async function loadImplementation(id: ImplementationId): Promise<Implemen
 /** For the cases on objects. */
 export async function loadPrograms(id: ImplementationId): Promise<Programs> {
   switch (id) {
+    case "mallocgc":
+      return (await import("./impl/mallocgc-objects.ts")).programs;
     case "assemblyscript":
       return (await import("./impl/assemblyscript-objects.ts")).programs;
     case "js":
       return (await import("./impl/js-objects.ts")).programs;
     case "uint8array":
       return (await import("./impl/uint8array-objects.ts")).programs;
-    case "mallocgc":
     case "go":
     case "thi.ng":
     case "buffer":

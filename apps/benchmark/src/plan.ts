@@ -57,11 +57,11 @@ const TAKES_PART: Readonly<Record<CaseName, readonly ImplementationId[]>> = {
   "create-heap": ["mallocgc", "thi.ng", "assemblyscript"],
   "attach-heap": ["mallocgc"],
   metadata: ["mallocgc"],
-  "gc-mark": ["go", "assemblyscript", "js"],
-  "gc-alloc": ["go", "assemblyscript", "uint8array", "js"],
-  "binary-trees": ["go", "assemblyscript", "js"],
-  "mutator-latency": ["go", "assemblyscript", "js"],
-  "field-access": ["js"],
+  "gc-mark": ["mallocgc", "go", "assemblyscript", "js"],
+  "gc-alloc": ["mallocgc", "go", "assemblyscript", "uint8array", "js"],
+  "binary-trees": ["mallocgc", "go", "assemblyscript", "js"],
+  "mutator-latency": ["mallocgc", "go", "assemblyscript", "js"],
+  "field-access": ["mallocgc", "js"],
   "map-access": ["js"],
 };
 

@@ -22,7 +22,7 @@ class MallocgcAllocator implements AddressAllocator {
 export const implementation: AddressImplementation = {
   blocks: "address",
   open(bytes: number): Promise<OpenAllocator<AddressAllocator>> {
-    const heap = createHeap({ maxBytes: bytes });
+    const heap = createHeap({ gc: false, maxBytes: bytes });
     return Promise.resolve(opened(heap, () => heap.close()));
   },
   attach(handle: unknown): OpenAllocator<AddressAllocator> {
