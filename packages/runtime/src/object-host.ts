@@ -33,7 +33,8 @@ export class ObjectHost implements ObjectHeap {
 
   allocObject(nbytes: number, ptrMask: number, typeAddr: number): Addr {
     if (!this.turns.open) this.turns.enter();
-    if ((ptrMask | typeAddr) === 0) return this.allocator.malloc(nbytes, 1);
+    // Whole words: a tiny object is aligned to its size, and typed ones are read in words.
+    if ((ptrMask | typeAddr) === 0) return this.allocator.malloc((nbytes + 3) & ~3, 1);
     return this.allocator.mallocTyped(nbytes, ptrMask, typeAddr);
   }
 

@@ -34,6 +34,7 @@ export function verifyCollected(layers: Layers, collector: Collector, expect: Ex
   }
   verifyProcessors(layers, expect);
   for (const broken of verifySpecials(mem, collector.specials, allSpans(layers))) expect("specials", broken, "whole", "broken");
+  for (const broken of collector.roots.verify(layers.processors.length)) expect("roots", broken, "whole", "broken");
   verifyPointers(layers, collector, expect);
 }
 

@@ -15,7 +15,7 @@
  * A collecting actor advances the cycle by one step, marks for one byte (one round of the kernel), or sweeps one span; and asks for a cycle now and then. Two of them
  * are two background workers.
  */
-import { CLAIMED, GcProcessor, GcRecord, IN_TURN, STEP_IDLE } from "@mallocgc/gc";
+import { CLAIMED, GcProcessor, GcRecord, IN_TURN, STEP_IDLE, STEP_NAMES } from "@mallocgc/gc";
 import type { Ptr } from "@mallocgc/sysmem";
 import { Fault, type Actor, type Random } from "./scheduler.ts";
 import { KINDS, ROOTS, type Holder, type World } from "./scheduler-world.ts";
@@ -317,10 +317,11 @@ export class CollectingActor implements Actor {
   /** One step of the cycle, unless another thread drives it. What `advance` returned; -1 when another drives. */
   drive(): number {
     const { cycle } = this.p.collector;
+    const { mem, gc, scheduler } = this.world;
     if (!cycle.tryDrive()) return -1;
-    const { step } = cycle;
+    const step = mem[gc + G.step]!;
     const result = cycle.advance(1);
-    this.world.scheduler.note(() => `drive from step ${step} to ${cycle.step}`);
+    scheduler.note(() => `drives from ${STEP_NAMES[step]!} to ${STEP_NAMES[mem[gc + G.step]!]!}`);
     cycle.stopDriving();
     return result;
   }
