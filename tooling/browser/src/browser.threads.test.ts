@@ -142,7 +142,7 @@ describe.skipIf(missing !== undefined)(suite, () => {
       await page.evaluate('import("@mallocgc/runtime")');
       const files = [...site.served.values()];
       const layers = [...new Set(files.map(({ path }) => path.split("/")[2]!))].sort();
-      expect(layers).toEqual(["mcache", "mcentral", "mheap", "mspan", "runtime", "sizeclass", "sysmem"]);
+      expect(layers).toEqual(["gc", "mcache", "mcentral", "mheap", "mspan", "runtime", "sizeclass", "sysmem"]);
       const kib = (key: "bytes" | "gzipBytes", of = files): string => (of.reduce((n, file) => n + file[key], 0) / 1024).toFixed(1);
       for (const layer of layers) {
         const of = files.filter(({ path }) => path.startsWith(`/@mallocgc/${layer}/`));

@@ -150,12 +150,13 @@ export class RootTable implements RootSource {
   }
 
   /**
-   * Blocks this thread until the name is there, and returns what `get` does. Ends the turn: raw addresses that the caller still has are void.
+   * Blocks this thread until the name is there, at most `timeout` ms, and returns what `get` does. Ends the turn: raw addresses that the caller still has are void.
    *
    * @throws HeapError `ERR_ROOT_UNKNOWN` when it does not come in time; `ERR_ROOT` where a thread may not block (a browser's main thread, a heap of one
    * thread): use `waitAsync` there.
    */
-  wait(name: string, timeoutMs = Infinity): number {
+  wait(name: string, timeout?: number): number {
+    const timeoutMs = timeout ?? Infinity;
     const deadline = this.deadline(timeoutMs);
     if (!this.has(name)) {
       if (!this.mayBlock()) throw new HeapError("ERR_ROOT", `this thread may not block until there is a root ${describeValue(name)}: use waitAsync`);
@@ -175,7 +176,8 @@ export class RootTable implements RootSource {
   }
 
   /** Resolves as soon as the name is there; then `get` has it. Rejects as `wait` throws, but works in every thread. */
-  async waitAsync(name: string, timeoutMs = Infinity): Promise<void> {
+  async waitAsync(name: string, timeout?: number): Promise<void> {
+    const timeoutMs = timeout ?? Infinity;
     const deadline = this.deadline(timeoutMs);
     for (;;) {
       const seen = Atomics.load(this.mem, this.state + CHANGES);

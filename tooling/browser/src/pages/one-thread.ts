@@ -22,7 +22,7 @@ export interface OneThread {
 
 export function run({ seed, steps }: { readonly seed: number; readonly steps: number }): OneThread {
   const shared = refusal(() => createHeap());
-  const heap = createHeap({ shared: false, maxBytes: 64 << 20 });
+  const heap = createHeap({ gc: false, shared: false, maxBytes: 64 << 20 });
   const handle = refusal(() => heap.handle);
   const table = heap.mallocgc(TABLE_WORDS * 4);
   const player = new Player(heap, table, 1, seed);

@@ -30,7 +30,7 @@ export interface ThreeThreadsJob {
 const SLICE_MS = 12;
 
 export async function run({ seed, ms, minLooks, maxMs }: ThreeThreadsJob): Promise<ThreeThreads> {
-  const heap = createHeap({ maxBytes: 128 << 20 });
+  const heap = createHeap({ gc: false, maxBytes: 128 << 20 });
   const table = heap.mallocgc(TABLE_WORDS * 4);
   const state = table >>> 2;
   const workers = [1, 2].map((maker) => {
