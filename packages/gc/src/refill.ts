@@ -33,8 +33,10 @@ export const WANTED_BY_GROWTH = 1;
 export const WANTED_BY_TIME = 2;
 /** ... because somebody asked for it. */
 export const WANTED_BY_REQUEST = 4;
-/** The most that one assist scans: so that no allocation is held up for longer than this takes, some 100 us. */
-const MAX_ASSIST_WORK: number = 256 << 10;
+/** The most that one assist scans, so that no allocation is held up for longer than that takes: some 50 us. What is still owed then, the next one pays. */
+const MAX_ASSIST_WORK: number = 64 << 10;
+/** The most spans that one refill sweeps to keep pace; likewise. */
+const MAX_SWEPT_SPANS = 100;
 
 /** One P's dealings with the collector when it takes spans. */
 export class RefillWork implements RefillHooks {
@@ -98,7 +100,7 @@ export class RefillWork implements RefillHooks {
     let target = sweepPacing.pagesTarget(bytes, 0, live());
     if (target <= Atomics.load(mem, this.gc + PAGES_SWEPT) - basis) return;
     const start = performance.now();
-    while (target > Atomics.load(mem, this.gc + PAGES_SWEPT) - basis) {
+    for (let n = 0; n < MAX_SWEPT_SPANS && target > Atomics.load(mem, this.gc + PAGES_SWEPT) - basis; n++) {
       if (this.sweeper.sweepOne() === 0) {
         sweepPacing.stop();
         break;

@@ -25,6 +25,8 @@ const { smallFrees: SMALL_FREES, largeFrees: LARGE_FREES, largeFreeBytes: LARGE_
 const CLASSES = NUM_SPAN_CLASSES;
 /** Pages that one step of the reclaimer looks at; as in Go. */
 const RECLAIM_PAGES = 512;
+/** Steps that one request makes, at most: so that it is not held up for longer than some 100 us. Go goes on until it has what it wants. */
+const RECLAIM_STEPS = 8;
 
 /** Sweeps the objects of one span: see the kernel. Returns how many died. */
 export interface SweepKernel {
@@ -145,13 +147,13 @@ export class SpanSweeper implements Sweeper {
     return 0;
   }
 
-  /** Sweeps spans in which nothing lives until `npages` pages came free, or all of the heap has been looked at in this cycle. */
+  /** Sweeps spans in which nothing lives until `npages` pages came free, all of the heap has been looked at in this cycle, or it would take too long. */
   reclaim(npages: number): void {
     const mem = this.mem;
     if (mem[this.gc + SWEEPING] === 0) return;
     let freed = 0;
     const end = this.pages.frontier.heapEnd;
-    while (freed < npages) {
+    for (let step = 0; step < RECLAIM_STEPS && freed < npages; step++) {
       if (Atomics.load(mem, this.gc + RECLAIM_INDEX) >= end) return;
       const from = Atomics.add(mem, this.gc + RECLAIM_INDEX, RECLAIM_PAGES);
       freed += this.reclaimChunk(Math.max(from, this.pages.firstPage), Math.min(from + RECLAIM_PAGES, end));
