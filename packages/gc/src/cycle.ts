@@ -195,6 +195,7 @@ export class Cycle {
     const { workers, procs } = this.threads();
     pacer.setUtilization(workers === 0 ? 0.25 : workers / procs, workers === 0 ? 0 : workers / procs);
     pacer.startCycle(this.figures(), at * 1e6, procs);
+    limiter.resetCapacity(at * 1e6, procs, { assistTime: 0, idleTime: 0 }, mem[gc + G.cyclesBegun]!);
     limiter.startGCTransition(true, at * 1e6, { assistTime: 0, idleTime: 0 }, mem[gc + G.cyclesBegun]!);
     limiter.finishGCTransition(at * 1e6, mem[gc + G.cyclesBegun]!);
     log.begin(mem[gc + G.cyclesBegun]!);
