@@ -7,6 +7,7 @@
 const FAILED = 0;
 const STOP = 1;
 const DECISION = 2;
+const VOTES = 3;
 const ARRIVED = 16;
 const GENERATION = 32;
 const COUNTERS = 48;
@@ -19,8 +20,8 @@ const EMPTY = 0;
 const BUSY = 1;
 const FULL = 2;
 
-/** What each thread counts. */
-export const COUNTER_NAMES = ["steps", "allocations", "frees", "handedOver", "exhausted", "refused"] as const;
+/** What each thread counts: the first four in both modes, then those of blocks managed by hand, then those of collected objects. */
+export const COUNTER_NAMES = ["steps", "allocations", "handedOver", "exhausted", "frees", "refused", "forced", "callbacks", "checked", "weakDied"] as const;
 export type CounterName = (typeof COUNTER_NAMES)[number];
 export type Counts = Record<CounterName, number>;
 
@@ -74,6 +75,15 @@ export class Control {
     return Atomics.load(this.words, DECISION) !== 0;
   }
 
+  /** Adds to what the leader will read with `takeVotes`. */
+  vote(n: number): void {
+    Atomics.add(this.words, VOTES, n);
+  }
+  /** The sum of all votes since it was last taken. */
+  takeVotes(): number {
+    return Atomics.exchange(this.words, VOTES, 0);
+  }
+
   /**
    * Waits until every thread has come here.
    *
@@ -101,7 +111,7 @@ export class Control {
 
   /** The sums over all threads. */
   totals(): Counts {
-    const sums: Counts = { steps: 0, allocations: 0, frees: 0, handedOver: 0, exhausted: 0, refused: 0 };
+    const sums = Object.fromEntries(COUNTER_NAMES.map((name) => [name, 0])) as Counts;
     for (let thread = 0; thread < this.threads; thread++) {
       for (const [i, name] of COUNTER_NAMES.entries()) {
         sums[name] += Atomics.load(this.words, COUNTERS + thread * COUNTER_STRIDE + i) >>> 0;

@@ -1,8 +1,10 @@
 /**
- * `npx -y pnpm@12 soak [-- --minutes M --threads N --seed S --steps K]`: random work by N threads, checked throughout.
+ * `npx -y pnpm@12 soak [-- --by-hand --cpu-minutes M --minutes M --steps K --threads N --seed S --round R]`: random work by N threads, checked
+ * throughout, on collected heaps or, with `--by-hand`, on heaps with malloc and free.
  *
- * Ends after M minutes (default: 1, or without limit when steps are given) or K steps, whichever comes first; exits with 1 when anything
- * was wrong. The seed printed first makes every thread intend the same again (how the threads race is up to the machine).
+ * Ends after M minutes of processor time (default: 30, by hand 2, or without limit when another is given), M minutes, or K steps, whichever comes
+ * first; exits with 1 when anything was wrong. The seed printed first makes every thread intend the same again (how the threads race is up to the machine);
+ * with the number of a round that failed, that round comes first.
  */
 import { randomInt } from "node:crypto";
 import { parseOptions } from "./options.ts";
@@ -14,12 +16,17 @@ if (typeof options === "string") {
   process.exit(2);
 }
 
-const limits = [options.seconds < Infinity ? `${options.seconds / 60} min` : "", options.steps < Infinity ? `${options.steps} steps` : ""];
-console.log(`soak: --seed ${options.seed} --threads ${options.threads}, until ${limits.filter(Boolean).join(" or ")}`);
+const { mode, seed, threads, round, steps, seconds, cpuSeconds } = options;
+const limits = [
+  cpuSeconds < Infinity ? `${cpuSeconds / 60} min of processor time` : "",
+  seconds < Infinity ? `${seconds / 60} min` : "",
+  steps < Infinity ? `${steps} steps` : "",
+];
+console.log(`soak: ${mode}, --seed ${seed} --threads ${threads}${round > 0 ? ` --round ${round}` : ""}, until ${limits.filter(Boolean).join(" or ")}`);
 
 const line = (p: SoakProgress): string =>
-  `${p.seconds.toFixed(0).padStart(5)} s  ${p.rounds} rounds  ${p.steps} steps  ${Math.round(p.steps / p.seconds)}/s  ` +
-  `${p.allocations} allocations  ${p.handedOver} handed over  ${p.exhausted} times exhausted`;
+  `${p.seconds.toFixed(0).padStart(5)} s (${(p.cpuSeconds / 60).toFixed(1)} min of processor time)  ${p.rounds} rounds  ${p.steps} steps  ` +
+  `${Math.round(p.steps / p.seconds)}/s  ${p.allocations} allocations  ${p.handedOver} handed over  ${p.exhausted} times exhausted`;
 
 const inPlace = process.stdout.isTTY;
 let told = 0;
@@ -32,8 +39,10 @@ const report = await runSoak(options, (p) => {
 });
 if (inPlace) process.stdout.write("\r\x1b[K");
 console.log(line(report));
-console.log(`${report.frees} frees, ${report.refused} wrong addresses refused, ${report.failures.length} failures`);
-for (const f of report.failures) {
-  console.error(`\nFAILED in thread ${f.thread}, round ${f.round}, phase ${f.phase}, step ${f.step} (seed ${options.seed}):\n${f.message}`);
+const { frees, refused, checked, forced, callbacks, weakDied, failures } = report;
+if (mode === "by-hand") console.log(`${frees} frees, ${refused} wrong addresses refused, ${failures.length} failures`);
+else console.log(`${checked} shared objects checked, ${forced} cycles forced, ${callbacks} callbacks, ${weakDied} weak refs died, ${failures.length} failures`);
+for (const f of failures) {
+  console.error(`\nFAILED in thread ${f.thread}, round ${f.round}, phase ${f.phase}, step ${f.step} (--seed ${seed} --round ${f.round}):\n${f.message}`);
 }
-process.exitCode = report.failures.length === 0 ? 0 : 1;
+process.exit(failures.length === 0 ? 0 : 1);

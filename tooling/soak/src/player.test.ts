@@ -8,7 +8,7 @@ const MOOD: Mood = { maxLive: 500, maxLiveBytes: 4 << 20, allocate: 60, give: 20
 
 let heap: Heap;
 beforeEach(() => {
-  heap = createHeap({ maxBytes: 16 << 20, shared: false });
+  heap = createHeap({ gc: false, maxBytes: 16 << 20, shared: false });
 });
 afterEach(() => {
   heap.close();

@@ -12,6 +12,7 @@
  */
 import { roundupsize } from "@mallocgc/sizeclass";
 import { EXCHANGE_SIZE, type Control, type Parcel } from "./control.ts";
+import { SoakFailure } from "./failure.ts";
 import { Rng } from "./rng.ts";
 import { firstDamage, stamp, type Views } from "./stamp.ts";
 
@@ -33,11 +34,6 @@ export interface Mood {
   readonly allocate: number;
   /** How often, in a hundred, it gives a block away rather than free it. */
   readonly give: number;
-}
-
-/** The heap did what it must not do. */
-class SoakFailure extends Error {
-  override readonly name = "SoakFailure";
 }
 
 const TINY_SIZE = 16;

@@ -13,6 +13,7 @@ import { Rng, seedOf } from "./rng.ts";
 
 /** What a round is like; the same for all its threads. */
 export interface RoundPlan {
+  readonly mode: "by-hand";
   readonly round: number;
   readonly maxBytes: number;
   readonly chunkPages: 64 | 512;
@@ -43,6 +44,7 @@ export function planRound(seed: number, round: number, stepLimit: number): Round
   const rng = new Rng(seedOf(seed, round));
   const roomy = round % 3 === 2;
   return {
+    mode: "by-hand",
     round,
     maxBytes: roomy ? ROOMY_BYTES : TIGHT_BYTES[rng.below(TIGHT_BYTES.length)]!,
     chunkPages: roomy && rng.below(2) === 0 ? 512 : 64,
