@@ -28,16 +28,21 @@ interface ValueItems {
   set(ref: number, i: number, value: unknown): void;
 }
 
+/** Kinds that take any value of one JavaScript type: that is then the whole check. */
+const TAKES_ALL: Readonly<Record<string, string>> = { f64: "number", bool: "boolean", str: "string" };
+
 /** A number, boolean, string or bytes in a field. */
 export class ValueSlot implements Slot {
   private readonly field: ValueField;
   private readonly type: FieldType;
   private readonly where: string;
+  private readonly takes: string;
 
   constructor(field: ValueField, type: FieldType, where: string) {
     this.field = field;
     this.type = type;
     this.where = where;
+    this.takes = TAKES_ALL[type.kind] ?? "nothing";
   }
 
   get(ref: number): unknown {
@@ -45,7 +50,7 @@ export class ValueSlot implements Slot {
   }
 
   set(ref: number, _i: number, value: unknown): void {
-    checkValue(this.type, this.where, value);
+    if (typeof value !== this.takes) checkValue(this.type, this.where, value);
     this.field.set(ref, value);
   }
 }

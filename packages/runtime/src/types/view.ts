@@ -54,17 +54,13 @@ const INSPECT: unique symbol = Symbol.for("nodejs.util.inspect.custom") as never
 
 type Inspect = (value: unknown, options: object) => string;
 
-/** What all views have. */
+/** What all views have, on the prototype of their classes' prototypes. */
 export abstract class View {
-  readonly $ref: number;
+  declare readonly $ref: number;
   /** On the prototype: the type. */
   declare readonly [TYPE]: TypeInfo;
   /** On the prototype: whether this is a part of an object. */
   declare readonly [PART]: boolean;
-
-  constructor(ref: number) {
-    this.$ref = ref;
-  }
 
   [SHOW](): Shown {
     const entries = (): Record<string, unknown> => {
@@ -85,13 +81,8 @@ export abstract class View {
 }
 
 /** A view of a struct inside an object, or inside an element. */
-abstract class PartView extends View {
+interface PartView extends View {
   readonly $index: number;
-
-  constructor(ref: number, index: number) {
-    super(ref);
-    this.$index = index;
-  }
 }
 
 /** An array object, or a fixed array inside an object. */
@@ -159,8 +150,10 @@ export class StructMaker implements ViewMaker {
   readonly viewClass: ViewClass;
   private readonly info: TypeInfo;
   private readonly context: ViewContext;
+  private readonly turns: WeakMap<object, number> | undefined;
 
   constructor(context: ViewContext, info: TypeInfo, part: boolean) {
+    this.turns = context.turns;
     this.name = info.name;
     this.fields = new Set(info.layout.fields.map(({ name }) => name));
     this.viewClass = newViewClass(info, part);
@@ -179,8 +172,7 @@ export class StructMaker implements ViewMaker {
 
   make(ref: number, i = 0): object {
     const view = new this.viewClass(ref, i);
-    const { turns, heap } = this.context;
-    if (turns !== undefined) turns.set(view, heap.turnStamp());
+    if (this.turns !== undefined) this.turns.set(view, this.context.heap.turnStamp());
     return view;
   }
 
@@ -230,11 +222,33 @@ export class ArrayMaker implements ViewMaker {
 }
 
 function newViewClass(info: TypeInfo, part: boolean): ViewClass {
-  const cls = part ? class extends PartView {} : class extends View {};
+  // A class of its own that inherits only the methods: a constructor that calls one above is not inlined where views are made.
+  const cls: ViewClass = (part ? newPartClass() : newObjectClass()) as unknown as ViewClass;
+  Object.setPrototypeOf(cls.prototype as object, View.prototype);
   Object.defineProperty(cls, "name", { value: info.name });
   Object.defineProperty(cls.prototype, TYPE, { value: info });
   Object.defineProperty(cls.prototype, PART, { value: part });
   return cls;
+}
+
+function newObjectClass(): new (ref: number) => { $ref: number } {
+  return class {
+    $ref: number;
+    constructor(ref: number) {
+      this.$ref = ref;
+    }
+  };
+}
+
+function newPartClass(): new (ref: number, i: number) => { $ref: number; $index: number } {
+  return class {
+    $ref: number;
+    $index: number;
+    constructor(ref: number, i: number) {
+      this.$ref = ref;
+      this.$index = i;
+    }
+  };
 }
 
 /** The property for a field. One for each way: the engine then knows at each what it deals with. */

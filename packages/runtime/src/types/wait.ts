@@ -42,9 +42,13 @@ export async function waitForWordAsync(heap: ObjectHeap, index: number, expected
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const left = deadline - performance.now();
+    const slice = left < ASYNC_SLICE_MS ? Math.max(left, 0) : ASYNC_SLICE_MS;
     // Pairs as in waitForWord.
-    const { value } = Atomics.waitAsync(mem, index, expected, left < ASYNC_SLICE_MS ? Math.max(left, 0) : ASYNC_SLICE_MS);
+    const { value } = Atomics.waitAsync(mem, index, expected, slice);
+    // What only waits so does not keep Node's event loop going: without a timer a program would end while it waits for a lock.
+    const alive = setTimeout(() => undefined, slice);
     const result = await value;
+    clearTimeout(alive);
     if (result !== "timed-out" || left <= ASYNC_SLICE_MS) return result;
   }
 }
