@@ -21,7 +21,7 @@ import type { BackgroundMarker } from "./background-marker.ts";
 import type { CpuLimiter } from "./cpu-limiter.ts";
 import type { CycleLog } from "./cycle-log.ts";
 import { GcProcessor, GcRecord, UNIT } from "./gc-record.ts";
-import type { Handshake, HeldUp, Processors } from "./handshake.ts";
+import type { Behind, Handshake, HeldUp, Processors } from "./handshake.ts";
 import type { Marker } from "./marker.ts";
 import { NO_LIMIT, type Pacer } from "./pacer.ts";
 import type { PacerFigures } from "./pacer-figures.ts";
@@ -155,9 +155,28 @@ export class Cycle {
     }
   }
 
-  /** Whom the driver waits for, when `advance` said that it waits. */
+  /** Whom the driver waits for, and for how long; undefined when it waits for no P in a turn. Any thread. */
   heldUpBy(): HeldUp | undefined {
-    return this.parts.handshake.heldUpBy(this.parts.now());
+    return this.parts.handshake.heldUpBy(this.parts.now(), this.behind());
+  }
+
+  /** Who keeps the machine from its next step. */
+  private behind(): Behind {
+    const { handshake } = this.parts;
+    switch (this.step) {
+      case STEP_ARM:
+        return handshake.behindPhase(this.word(PHASE_ARM));
+      case STEP_MARK:
+        return handshake.behindPhase(this.word(PHASE_MARK));
+      case STEP_GRACE:
+        return handshake.behindGrace();
+      case STEP_FLUSH:
+        return handshake.behindFlush();
+      case STEP_SWEEP:
+        return handshake.behindPhase(this.word(PHASE_SWEEP));
+      default:
+        return () => false;
+    }
   }
 
   private go(step: number): number {

@@ -35,6 +35,9 @@ export interface HeldUp {
   readonly ms: number;
 }
 
+/** Whether the P with that record has still to do what is waited for. */
+export type Behind = (at: Ptr) => boolean;
+
 /** What the driver asks of all Ps. */
 export class Handshake {
   private readonly mem: Int32Array;
@@ -49,7 +52,12 @@ export class Handshake {
 
   /** Whether every P in a turn has acked the phase word. */
   acked(word: number): boolean {
-    return this.every((at) => Atomics.load(this.mem, at + PHASE_SEEN) === word);
+    return this.none(this.behindPhase(word));
+  }
+
+  /** Of Ps that have not acked the phase word. */
+  behindPhase(word: number): Behind {
+    return (at) => Atomics.load(this.mem, at + PHASE_SEEN) !== word;
   }
 
   /** Begins the grace period: notes which turns are under way. */
@@ -60,8 +68,12 @@ export class Handshake {
 
   /** Whether every turn noted by `beginGrace` has ended. A P that came later began its turn later. */
   gracePassed(): boolean {
-    const { mem } = this;
-    return this.every((at) => Atomics.load(mem, at + TURN) !== mem[at + GRACE_TURN]);
+    return this.none(this.behindGrace());
+  }
+
+  /** Of Ps in a turn that `beginGrace` noted. */
+  behindGrace(): Behind {
+    return (at) => Atomics.load(this.mem, at + TURN) === this.mem[at + GRACE_TURN];
   }
 
   /** Begins a round of flushing. */
@@ -71,9 +83,13 @@ export class Handshake {
 
   /** Whether every P in a turn has answered the round. */
   flushed(): boolean {
-    const { mem } = this;
-    const round = Atomics.load(mem, this.gc + FLUSH_SEQ);
-    return this.every((at) => Atomics.load(mem, at + FLUSH_SEEN) === round);
+    return this.none(this.behindFlush());
+  }
+
+  /** Of Ps that have not answered the round. */
+  behindFlush(): Behind {
+    const round = Atomics.load(this.mem, this.gc + FLUSH_SEQ);
+    return (at) => Atomics.load(this.mem, at + FLUSH_SEEN) !== round;
   }
 
   /** Whether every P has acked SWEEP; acks for those that rest. */
@@ -104,14 +120,14 @@ export class Handshake {
     return true;
   }
 
-  /** Who has been waited for the longest, when `nowMs` is the time; undefined when nobody in a turn is behind `word`. Call it while waiting. */
-  heldUpBy(nowMs: number): HeldUp | undefined {
+  /** Who in a turn has been waited for the longest, when `nowMs` is the time; undefined when nobody in a turn is `behind`. Call it while waiting. */
+  heldUpBy(nowMs: number, behind: Behind): HeldUp | undefined {
     const { mem, processors } = this;
     let worst: HeldUp | undefined;
     for (let id = 0; id < processors.length; id++) {
       const at = processors.gcRecordOf(id);
       const turn = Atomics.load(mem, at + TURN);
-      if (!processors.isRunning(id) || !inTurn(turn)) {
+      if (!processors.isRunning(id) || !inTurn(turn) || !behind(at)) {
         mem[at + TURN_SINCE] = 0;
         continue;
       }
@@ -120,8 +136,8 @@ export class Handshake {
         mem[at + TURN_SINCE] = nowMs & 0x7fffffff || 1;
         mem[at + TURN_SINCE + 1] = turn;
       }
-      // Never below 0: the clocks of two drivers differ a little.
-      const ms = Math.max(0, ((nowMs & 0x7fffffff) - mem[at + TURN_SINCE]!) | 0);
+      // The difference of two times modulo 2^31, with its sign; never below 0, for the clocks of two drivers differ a little.
+      const ms = Math.max(0, (((nowMs & 0x7fffffff) - mem[at + TURN_SINCE]!) << 1) >> 1);
       if (worst === undefined || ms > worst.ms) worst = { processorId: id, ms };
     }
     return worst;
@@ -132,8 +148,9 @@ export class Handshake {
     for (let id = 0; id < processors.length; id++) if (processors.isRunning(id)) yield processors.gcRecordOf(id);
   }
 
-  private every(done: (at: Ptr) => boolean): boolean {
-    for (const at of this.running()) if (inTurn(Atomics.load(this.mem, at + TURN)) && !done(at)) return false;
+  /** Whether no P in a turn is `behind`. */
+  private none(behind: Behind): boolean {
+    for (const at of this.running()) if (inTurn(Atomics.load(this.mem, at + TURN)) && behind(at)) return false;
     return true;
   }
 }

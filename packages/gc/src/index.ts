@@ -10,7 +10,7 @@ export {
 export { CycleLog, traceLine, type CycleEnd, type CycleReport } from "./cycle-log.ts";
 export { CYCLES_KEPT, CycleFigures, GREY_ENTRIES, GcProcessor, GcRecord, UNIT, gcTables } from "./gc-record.ts";
 export { formatGcTrace, formatPacerEnd, formatPacerStart, type GcTraceFigures, type PacerEndFigures, type PacerStartFigures } from "./gctrace.ts";
-export { Handshake, type HeldUp, type Processors } from "./handshake.ts";
+export { Handshake, type Behind, type HeldUp, type Processors } from "./handshake.ts";
 export { IdleMarkWorkers, fractionalWorkerDue, fractionalWorkerSpent, markWorkersFor, maxIdleMarkWorkers, type MarkWorkers } from "./mark-workers.ts";
 export { Marker } from "./marker.ts";
 export { Mutator, type SpanFinder } from "./mutator.ts";

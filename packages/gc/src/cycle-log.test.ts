@@ -1,0 +1,98 @@
+import { createRegion, type Ptr } from "@mallocgc/sysmem";
+import { expect, test } from "vitest";
+import { CycleLog, traceLine, type CycleEnd } from "./cycle-log.ts";
+import { CYCLES_KEPT, CycleFigures, GcRecord } from "./gc-record.ts";
+import { WANTED_BY_GROWTH, WANTED_BY_REQUEST } from "./refill.ts";
+
+const G = GcRecord.offset;
+const GC = 64 as Ptr;
+const RING = 1024 as Ptr;
+const MIB = 1 << 20;
+const START = 1_700_000_000_000;
+
+/** A log, and the words that a driver writes before it tells of a cycle's end. */
+function scene() {
+  const region = createRegion(1 << 20, true);
+  const { i32, f64 } = region;
+  const log = new CycleLog(region, GC, RING);
+  const note = (field: number, ms: number): void => { f64[(GC + field) >>> 1] = ms; };
+  note(G.heapStart, START);
+  const begin = (cycle: number, at: number): void => {
+    i32[GC + G.cyclesBegun] = cycle;
+    note(G.beginAt, START + at);
+    note(G.rootsAt, START + at + 1);
+    note(G.roundAt, START + at + 5);
+    i32[GC + G.liveAtBegin] = (4 * MIB) / 8;
+    log.begin(cycle);
+  };
+  const end = (at: number, more: Partial<CycleEnd> = {}): void => {
+    const before = { heapLive: 5 * MIB, heapScan: 0, maxStackScan: 0, globalsScan: 0, heapScanWork: 0, stackScanWork: 0, globalsScanWork: 0, mappedReady: 0, heapFree: 0, heapAlloc: 0 };
+    log.end({ at: START + at, reason: WANTED_BY_GROWTH, before, marked: 3 * MIB, goal: 8 * MIB, procs: 2, assistNs: 500_000, ...more });
+  };
+  return { i32, f64, log, begin, end };
+}
+
+test("a cycle's row says what it did: times from the marks that the driver left, bytes as told", () => {
+  const { i32, log, begin, end } = scene();
+  begin(1, 100);
+  i32[GC + G.markUs] = 3000;
+  i32[GC + G.maxStallUs] = 70;
+  end(107);
+  expect(log.read(1)).toEqual({
+    cycle: 1, start: 100e6, cpuFraction: 3.5 / (107 * 2), beginNs: 1e6, markNs: 4e6, endNs: 2e6, assistNs: 500_000, backgroundNs: 3e6,
+    heapBegin: 4 * MIB, heapEnd: 5 * MIB, heapMarked: 3 * MIB, goal: 8 * MIB, globals: 0, procs: 2, forced: false, maxStallNs: 70_000,
+  });
+});
+
+test("the longest stall is that since the cycle before: it begins at 0 again", () => {
+  const { i32, log, begin, end } = scene();
+  i32[GC + G.maxStallUs] = 70;
+  begin(1, 0);
+  end(9);
+  begin(2, 20);
+  end(29);
+  expect([log.read(1)?.maxStallNs, log.read(2)?.maxStallNs]).toEqual([70_000, 0]);
+});
+
+test("the share of CPU time counts all cycles since the heap was made, and is never above 1", () => {
+  const { i32, log, begin, end } = scene();
+  begin(1, 0);
+  i32[GC + G.markUs] = 4000;
+  end(10, { assistNs: 0, procs: 1 });
+  expect(log.read(1)?.cpuFraction).toBeCloseTo(0.4);
+  begin(2, 20);
+  i32[GC + G.markUs] = 1_000_000;
+  end(40, { assistNs: 0, procs: 1 });
+  expect(log.read(2)?.cpuFraction).toBe(1);
+});
+
+test("a cycle that is not over has no report, nor one whose row is another's by now", () => {
+  const { log, begin, end } = scene();
+  expect(log.read(1)).toBeUndefined();
+  for (let cycle = 1; cycle <= CYCLES_KEPT; cycle++) {
+    begin(cycle, cycle * 10);
+    end(cycle * 10 + 8);
+  }
+  expect(log.read(1)?.cycle).toBe(1);
+  begin(CYCLES_KEPT + 1, 9000);
+  expect([log.read(1), log.read(CYCLES_KEPT + 1)]).toEqual([undefined, undefined]);
+  end(9008);
+  expect([log.read(1), log.read(CYCLES_KEPT + 1)?.cycle, log.read(2)?.cycle]).toEqual([undefined, CYCLES_KEPT + 1, 2]);
+});
+
+test("a row that changes while it is read is not taken for the cycle's", () => {
+  const { f64, log, begin, end } = scene();
+  begin(1, 0);
+  end(9);
+  const number = (RING + (1 % CYCLES_KEPT) * CycleFigures.words + CycleFigures.offset.cycle) >>> 1;
+  f64[number] = CYCLES_KEPT + 1;
+  expect(log.read(1)).toBeUndefined();
+});
+
+test("the trace line is Go's, and says that a cycle was asked for", () => {
+  const { i32, log, begin, end } = scene();
+  begin(3, 1000);
+  i32[GC + G.markUs] = 3000;
+  end(1007, { reason: WANTED_BY_REQUEST | WANTED_BY_GROWTH });
+  expect(traceLine(log.read(3)!)).toBe("gc 3 @1.000s 0%: 1.0+4.0+2.0 ms clock, 0+0.50/3.0/0+0 ms cpu, 4->5->3 MB, 8 MB goal, 0 MB stacks, 0 MB globals, 2 P (forced)");
+});
