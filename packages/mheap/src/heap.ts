@@ -88,6 +88,15 @@ export interface PageReleaser {
   release(byteOffset: number, byteLength: number): number;
 }
 
+/** Who is told that memory is about to be used, and may have other memory given back for it: a scavenger. */
+export interface GrowthObserver {
+  /**
+   * The last request has made the heap grow by `grown` pages, and took `scavenged` pages, which will need memory when they are touched, out of
+   * the bitmaps. No lock is held by the heap.
+   */
+  allocated(grown: number, scavenged: number): void;
+}
+
 /** The figures of the heap, in pages, at one moment. */
 export interface HeapPages {
   /** HeapSys. */
@@ -118,6 +127,8 @@ export class Heap {
   readonly at: Ptr;
   /** The first page that is not fixed tables. */
   readonly firstPage: PageIndex;
+  /** Asked after each request that took the heap lock; what the page cache serves was told when the cache was filled. */
+  observer: GrowthObserver | undefined;
   private readonly region: Region;
   private readonly mutexes: Mutexes;
   private readonly pageCache: PageCache;
@@ -154,6 +165,7 @@ export class Heap {
     this.lockWord = (at + LOCK) as Ptr;
     this.at = at;
     this.firstPage = Math.ceil(plan.end / PAGE_SIZE) as PageIndex;
+    this.observer = undefined;
     this.region = region;
     this.mutexes = mutexes;
     this.pageCache = new PageCache(mem, pageCache);
@@ -369,20 +381,30 @@ export class Heap {
     if (!Number.isInteger(npages) || npages < 1) {
       throw new MheapError("ERR_HEAP_NPAGES", `a span has a positive whole number of pages, not ${String(npages)}`);
     }
+    const mem = this.mem;
     const mutexes = this.mutexes;
     for (let waits = 0; ; waits++) {
       mutexes.lock(this.lockWord, RANK);
       this.drainFreedLocked();
+      const mapped = mem[this.at + PAGES_MAPPED]!;
+      const released = mem[this.at + PAGES_RELEASED]!;
       const s = this.spanCache.takeLocked(this.spanRecords);
       const page = s === 0 ? 0 : this.takePagesLocked(npages);
       const scav = this.pages.scav;
-      const scavenging = this.mem[this.at + SCAVENGING]!;
+      const scavenging = mem[this.at + SCAVENGING]!;
+      const grown = mem[this.at + PAGES_MAPPED]! - mapped;
+      // Growth is scavenged pages too.
+      const taken = released + grown - mem[this.at + PAGES_RELEASED]!;
       if (s !== 0 && page === 0) this.spanCache.giveLocked(s, this.spanRecords);
       mutexes.unlock(this.lockWord, RANK);
-      if (page !== 0) return this.initSpan(s, page as PageIndex, npages, scav, spanClass);
+      if (page !== 0) {
+        this.initSpan(s, page as PageIndex, npages, scav, spanClass);
+        if (grown > 0 || taken > 0) this.observer?.allocated(grown, taken);
+        return s;
+      }
       // Pages that are with the operating system right now come back as free ones: wait for them before saying no.
       if (scavenging === 0 || !this.region.shared || waits === SCAVENGE_WAITS) return NIL as SpanPtr;
-      Atomics.wait(this.mem, this.at + SCAVENGING, scavenging, SCAVENGE_WAIT_MS);
+      Atomics.wait(mem, this.at + SCAVENGING, scavenging, SCAVENGE_WAIT_MS);
     }
   }
 

@@ -1,7 +1,7 @@
 export { MheapError, type MheapErrorCode } from "./errors.ts";
-export { Heap, type HeapConfig, type HeapPages, type PageReleaser } from "./heap.ts";
+export { Heap, type HeapConfig, type GrowthObserver, type HeapPages, type PageReleaser } from "./heap.ts";
 export { MHeap } from "./heap-record.ts";
-export { NO_FREE_PAGE, PageAlloc, type ChunkPages, type PageAllocPlaces, type PageRange } from "./page-alloc.ts";
+export { NO_FREE_PAGE, PageAlloc, type ChunkIndex, type ChunkPages, type PageAllocPlaces, type PageRange } from "./page-alloc.ts";
 export { PAGE_CACHE_PAGES, PageCache, PageCacheRec } from "./page-cache.ts";
 export { PageMap } from "./page-map.ts";
 export { PageSummaries, SUMMARY_LEVELS, SUMMARY_WORDS } from "./page-summary.ts";

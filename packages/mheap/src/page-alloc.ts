@@ -24,6 +24,7 @@
  *
  * Everything here is under the heap lock. This class takes no lock and touches no page: it can stand over any tables.
  */
+import { popcount32 } from "@mallocgc/mspan";
 import type { PageIndex, Ptr } from "@mallocgc/sysmem";
 import { MheapError } from "./errors.ts";
 import { PageBits } from "./page-bits.ts";
@@ -58,6 +59,21 @@ export interface PageAllocPlaces {
   readonly summaries: Ptr;
 }
 
+/**
+ * Who is told how many pages of each chunk are allocated in the bitmaps: a scavenger's index. Pages that the operating system is taking
+ * back do not count as allocated. Every thread of a heap has one, or none has. All calls come under the heap lock.
+ */
+export interface ChunkIndex {
+  /** `npages` of chunk `ci` are allocated. */
+  alloc(ci: number, npages: number): void;
+  /** `npages` of chunk `ci` are free again, the highest of them its page `last`. */
+  free(ci: number, last: number, npages: number): void;
+  /** The heap has grown by `npages` of chunk `ci`: pages that counted as allocated, and are free and scavenged now. */
+  grow(ci: number, npages: number): void;
+  /** There is nothing to scavenge in chunk `ci`, until something in it is freed. */
+  setEmpty(ci: number): void;
+}
+
 /** A run of pages of the heap: first page, and how many. */
 export interface PageRange {
   readonly page: PageIndex;
@@ -72,6 +88,8 @@ export class PageAlloc {
   readonly nchunks: number;
   readonly chunkPages: ChunkPages;
   readonly logChunkPages: number;
+  /** Who is told which pages of a chunk are allocated; set once, before the first page is handed out. */
+  index: ChunkIndex | undefined;
   /** How many pages of the last `alloc` or `allocRange` were scavenged. */
   scav: number;
   private readonly searchAt: Ptr;
@@ -88,6 +106,7 @@ export class PageAlloc {
     this.nchunks = nchunks;
     this.chunkPages = chunkPages;
     this.logChunkPages = logChunkPages;
+    this.index = undefined;
     this.scav = 0;
     this.searchAt = places.searchAddr;
     this.bitsAt = places.bits;
@@ -174,6 +193,7 @@ export class PageAlloc {
       scav += bits.popcntRange(this.scavBits(ci), pi, n);
       bits.setRange(this.allocBits(ci), pi, n);
       bits.clearRange(this.scavBits(ci), pi, n);
+      this.index?.alloc(ci, n);
       at += n;
     }
     this.scav = scav;
@@ -188,9 +208,11 @@ export class PageAlloc {
     const end = page + npages;
     if (page < this.mem[this.searchAt]!) this.mem[this.searchAt] = page;
     for (let at: number = page; at < end; ) {
+      const ci = at >>> log;
       const pi = at & (size - 1);
       const n = Math.min(size - pi, end - at);
-      bits.clearRange(this.allocBits(at >>> log), pi, n);
+      bits.clearRange(this.allocBits(ci), pi, n);
+      this.index?.free(ci, pi + n - 1, n);
       at += n;
     }
     this.updateRun(page, npages, size);
@@ -212,9 +234,11 @@ export class PageAlloc {
       if (!this.isGrown(ci)) {
         this.mem[this.grownAt + (ci >>> 5)] = this.mem[this.grownAt + (ci >>> 5)]! | (1 << (ci & 31));
         bits.setRange(this.allocBits(ci), 0, size);
+        this.index?.alloc(ci, size);
       }
       bits.setRange(this.scavBits(ci), pi, n);
       bits.clearRange(this.allocBits(ci), pi, n);
+      this.index?.grow(ci, n);
       at += n;
     }
     if (page < this.mem[this.searchAt]!) this.mem[this.searchAt] = page;
@@ -275,13 +299,16 @@ export class PageAlloc {
     const alloc = this.allocBits(ci) + ((base & (this.chunkPages - 1)) >>> 5);
     const scav = alloc + (this.chunkPages >>> 5);
     mem[c + CACHE_BASE] = base;
+    let taken = 0;
     for (let w = 0; w < 2; w++) {
       const free = ~mem[alloc + w]!;
+      taken += popcount32(free);
       mem[c + CACHE_FREE + w] = free;
       mem[c + CACHE_SCAV + w] = mem[scav + w]! & free;
       mem[alloc + w] = -1;
       mem[scav + w] = mem[scav + w]! & ~free;
     }
+    this.index?.alloc(ci, taken);
     this.updateChunk(ci);
     // The block's last page, not the next block's first, which may be the heap's end: at worst one look in vain.
     mem[this.searchAt] = base + BLOCK_PAGES - 1;
@@ -290,7 +317,9 @@ export class PageAlloc {
   /** Takes back what is left in the page cache at `c`, which is empty afterwards. */
   flushCache(c: Ptr): void {
     const mem = this.mem;
-    if ((mem[c + CACHE_FREE]! | mem[c + CACHE_FREE + 1]!) === 0) return;
+    const low = mem[c + CACHE_FREE]!;
+    const high = mem[c + CACHE_FREE + 1]!;
+    if ((low | high) === 0) return;
     const base = mem[c + CACHE_BASE]!;
     const ci = base >>> this.logChunkPages;
     const alloc = this.allocBits(ci) + ((base & (this.chunkPages - 1)) >>> 5);
@@ -303,6 +332,8 @@ export class PageAlloc {
     }
     mem[c + CACHE_BASE] = 0;
     if (base < mem[this.searchAt]!) mem[this.searchAt] = base;
+    const last = high === 0 ? 31 - Math.clz32(low) : 63 - Math.clz32(high);
+    this.index?.free(ci, (base & (this.chunkPages - 1)) + last, popcount32(low) + popcount32(high));
     this.updateChunk(ci);
   }
 
@@ -311,22 +342,33 @@ export class PageAlloc {
   /**
    * Takes a run of free pages that are not scavenged out of chunk `ci`, the highest there is, at most `max` pages (rules:
    * scavenge-candidate.ts). They count as allocated until `endScavenge`, so the heap lock can be dropped while the operating
-   * system works on them. Undefined when the chunk has none.
+   * system works on them. Undefined when the chunk has none: the index is told.
    */
   beginScavenge(ci: number, min: number, max: number, hugePages: number): PageRange | undefined {
-    if (this.mem[this.summaries.leaf(ci) + MAX]! < min) return undefined;
-    const found = findScavengeCandidate(this.bits, this.allocBits(ci), this.scavBits(ci), this.chunkPages - 1, min, max, hugePages);
-    if (found === undefined) return undefined;
+    const any = this.mem[this.summaries.leaf(ci) + MAX]! >= min;
+    const found = any ? findScavengeCandidate(this.bits, this.allocBits(ci), this.scavBits(ci), this.chunkPages - 1, min, max, hugePages) : undefined;
+    if (found === undefined) {
+      this.index?.setEmpty(ci);
+      return undefined;
+    }
     this.bits.setRange(this.allocBits(ci), found.start, found.npages);
     this.updateChunk(ci);
     return { page: ((ci << this.logChunkPages) + found.start) as PageIndex, npages: found.npages };
   }
 
-  /** Frees what `beginScavenge` took, marked scavenged if the operating system has `released` it. */
+  /**
+   * Frees what `beginScavenge` took, marked scavenged if the operating system has `released` it. If not, it would refuse again: the index
+   * leaves the chunk alone until something in it is freed.
+   */
   endScavenge(range: PageRange, released: boolean): void {
-    const ci = range.page >>> this.logChunkPages;
-    if (released) this.bits.setRange(this.scavBits(ci), range.page & (this.chunkPages - 1), range.npages);
-    this.free(range.page, range.npages);
+    const { page, npages } = range;
+    const ci = page >>> this.logChunkPages;
+    const pi = page & (this.chunkPages - 1);
+    if (released) this.bits.setRange(this.scavBits(ci), pi, npages);
+    else this.index?.setEmpty(ci);
+    if (page < this.mem[this.searchAt]!) this.mem[this.searchAt] = page;
+    this.bits.clearRange(this.allocBits(ci), pi, npages);
+    this.updateChunk(ci);
   }
 
   // Summaries.
