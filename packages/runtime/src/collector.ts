@@ -10,7 +10,7 @@
  */
 import {
   ADVANCE_IDLE, ADVANCE_WAITING, BackgroundMarker, Cycle, CpuLimiter, CycleLog, GREY_ENTRIES, GcProcessor, GcRecord, Handshake, Marker, Mutator,
-  ObjectMap, PHASE_OFF, Pacer, RefillWork, STEP_DRAIN, STEP_GRACE, Specials, SweepPacing, UNIT, WANTED_BY_REQUEST, WorkRecord, findLost, phaseOf, type CheckMarkParts,
+  ObjectMap, PHASE_OFF, Pacer, RefillWork, STEP_DRAIN, STEP_GRACE, Specials, SweepPacing, UNIT, WANTED_BY_REQUEST, WorkRecord, cycleOf, findLost, phaseOf, phaseWord, type CheckMarkParts,
   type HeldUp, type Processors,
 } from "@mallocgc/gc";
 import { Tiny } from "@mallocgc/mcache";
@@ -141,7 +141,8 @@ export class Collector implements CollectorHooks {
       mem[at + P.grey] = (work >>> 2) + WorkRecord.words;
     }
     mem[at + P.turn] = ((mem[at + P.turn]! | 3) + 1) | 0;
-    mem[at + P.phaseSeen] = Atomics.load(mem, layers.plan.at("gc") + G.phase);
+    // A word that the phase will never be again: whatever it is when the first turn begins, the P acks it, and is black if it has to be.
+    mem[at + P.phaseSeen] = phaseWord(cycleOf(Atomics.load(mem, layers.plan.at("gc") + G.phase)) - 1, PHASE_OFF);
     mem[at + P.flushSeen] = 0;
     mem[at + P.greyLen] = 0;
     mem[at + P.assistDebt] = 0;
