@@ -14,7 +14,7 @@ function refusal(args: string[]): string {
 describe("the command line", () => {
   it("has a default for everything", () => {
     const options = parseArguments([]);
-    expect(options).toMatchObject({ dirs: [], maxBytes: DEFAULT_MAX_BYTES, queries: [], once: false, json: undefined });
+    expect(options).toMatchObject({ dirs: [], maxBytes: DEFAULT_MAX_BYTES, queries: [], once: false, rounds: 1, check: false, json: undefined });
     expect(options.workers).toBeGreaterThanOrEqual(1);
   });
 

@@ -9,6 +9,7 @@ export const DEFAULT_MAX_BYTES: number = 1024 ** 3;
 const LEAST_BYTES = 1024 ** 2;
 const MOST_BYTES = 4 * 1024 ** 3;
 const MOST_WORKERS = 64;
+const MOST_ROUNDS = 10_000;
 
 /** The text of `--help`. */
 export const USAGE = `Index real text with several threads on one shared heap, then ask it.
@@ -19,6 +20,9 @@ export const USAGE = `Index real text with several threads on one shared heap, t
                        (default: the Markdown and TypeScript files of this project's node_modules and docs)
   --workers N          threads that index and answer, 1 to ${MOST_WORKERS} (default: the number of cores)
   --max-bytes B        size of the shared heap, such as 512MiB, from 1MiB to 4GiB (default: 1GiB)
+  --rounds K           index everything K times, 1 to ${MOST_ROUNDS}; each time the old index is dropped and collected while the workers
+                       go on answering (default: 1)
+  --check              mark everything twice in each collection and compare (with --once that is always so)
   --query WORD         ask for WORD instead of showing a prompt; may be repeated
   --once               no prompt: run everything, check the answers by counting, and exit 0 if all was right
   --json FILE          write the report as JSON
@@ -34,6 +38,8 @@ export interface DemoOptions {
   readonly dirs: readonly string[];
   readonly workers: number;
   readonly maxBytes: number;
+  readonly rounds: number;
+  readonly check: boolean;
   readonly queries: readonly string[];
   readonly once: boolean;
   readonly help: boolean;
@@ -66,8 +72,10 @@ export function parseArguments(args: readonly string[]): DemoOptions {
   }
   return {
     dirs: positionals,
-    workers: values.workers === undefined ? Math.min(MOST_WORKERS, availableParallelism()) : parseWorkers(values.workers),
+    workers: values.workers === undefined ? Math.min(MOST_WORKERS, availableParallelism()) : parseWhole("workers", values.workers, MOST_WORKERS),
     maxBytes: values["max-bytes"] === undefined ? DEFAULT_MAX_BYTES : parseMaxBytes(values["max-bytes"]),
+    rounds: values.rounds === undefined ? 1 : parseWhole("rounds", values.rounds, MOST_ROUNDS),
+    check: values.check ?? values.once ?? false,
     queries: values.query ?? [],
     once: values.once ?? false,
     help: values.help ?? false,
@@ -93,6 +101,8 @@ function parse(args: string[]) {
       options: {
         workers: { type: "string" },
         "max-bytes": { type: "string" },
+        rounds: { type: "string" },
+        check: { type: "boolean" },
         query: { type: "string", multiple: true },
         once: { type: "boolean" },
         json: { type: "string" },
@@ -105,9 +115,9 @@ function parse(args: string[]) {
   }
 }
 
-function parseWorkers(text: string): number {
+function parseWhole(name: string, text: string, most: number): number {
   const n = /^\d+$/.test(text) ? Number(text) : 0;
-  if (n < 1 || n > MOST_WORKERS) throw new UsageError(`--workers takes a whole number from 1 to ${MOST_WORKERS}, not "${text}"`);
+  if (n < 1 || n > most) throw new UsageError(`--${name} takes a whole number from 1 to ${most}, not "${text}"`);
   return n;
 }
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { countByHand, difference } from "./check.ts";
+import { asAnswer, countByHand, difference } from "./check.ts";
 import { markdownAndTypeScript, listFiles } from "./text/files.ts";
 import { buildPlainIndex } from "./testing/plain-index.ts";
 
@@ -11,9 +11,11 @@ describe("counting by hand", () => {
     const files = listFiles([SOURCES], markdownAndTypeScript, SOURCES);
     const plain = buildPlainIndex(files, SOURCES);
     const terms = [...plain.keys(), "nowhere_to_be_found"];
-    const counted = countByHand(files, SOURCES, terms, Infinity);
-    expect(counted.size).toBe(terms.length);
-    for (const [term, answer] of counted) {
+    const counted = countByHand(files, SOURCES, terms.map((term) => Buffer.from(term)));
+    expect(counted.map(({ term }) => Buffer.from(term).toString())).toEqual(terms);
+    for (const question of counted) {
+      const term = Buffer.from(question.term).toString();
+      const answer = asAnswer(files, question, Infinity);
       const perFile = plain.get(term) ?? new Map<number, number>();
       expect(new Map(answer.top.map(({ file, count }) => [files.indexOf(file), count])), term).toEqual(perFile);
       expect(answer.files).toBe(perFile.size);

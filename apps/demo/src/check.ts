@@ -1,21 +1,23 @@
 /**
- * The answers, checked by counting: the same files are read again in one thread, and a plain Map counts the asked terms.
+ * The answers, checked by counting: the files are read in one thread, and a plain Map counts the asked terms.
  *
- * It shares the tokenizer with the index and nothing else, so it finds what threads, locks, packing or the heap did
+ * It shares the tokenizer with the index and nothing else, so it finds what threads, locks, packing, the heap or its collector did
  * wrong. (That the tokenizer itself is right is held by its tests.)
  */
 import { resolve } from "node:path";
 import type { Answer, NamedCount } from "./index/inverted-index.ts";
 import { FileReader } from "./text/read-file.ts";
 import { Tokenizer, hashTerm } from "./text/tokenizer.ts";
+import type { Question } from "./worker/questions.ts";
 
-/** What counting gives for each of `terms`, in the form of an answer with `top` files. */
-export function countByHand(files: readonly string[], base: string, terms: readonly string[], top: number): Map<string, Answer> {
+/** Counts the terms in all files: for each, how often each file holds it. Each term once, in their order. */
+export function countByHand(files: readonly string[], base: string, terms: readonly Uint8Array[]): Question[] {
   const counts = new Map<string, Map<number, number>>();
   const byHash = new Map<number, string[]>();
-  for (const term of new Set(terms)) {
+  for (const bytes of terms) {
+    const term = decode(bytes, bytes.length);
+    if (counts.has(term)) continue;
     counts.set(term, new Map());
-    const bytes = Buffer.from(term);
     const hash = hashTerm(bytes, bytes.length);
     byHash.set(hash, [...(byHash.get(hash) ?? []), term]);
   }
@@ -32,7 +34,20 @@ export function countByHand(files: readonly string[], base: string, terms: reado
       perFile.set(file, (perFile.get(file) ?? 0) + 1);
     }
   }
-  return new Map([...counts].map(([term, perFile]) => [term, asAnswer(files, perFile, top)]));
+  return [...counts].map(([term, perFile]) => ({
+    term: new TextEncoder().encode(term),
+    files: Uint32Array.from(perFile.keys()),
+    counts: Uint32Array.from(perFile.values()),
+  }));
+}
+
+/** What was counted, in the form of an answer with `top` files. */
+export function asAnswer(names: readonly string[], { files, counts }: Question, top: number): Answer {
+  const best: NamedCount[] = Array.from(files, (file, place) => ({ file, count: counts[place]! }))
+    .sort((a, b) => b.count - a.count || a.file - b.file)
+    .slice(0, top)
+    .map(({ file, count }) => ({ file: names[file]!, count }));
+  return { files: files.length, occurrences: counts.reduce((sum, count) => sum + count, 0), top: best };
 }
 
 /** What is different between the index's answer and the counted one; undefined when nothing is. */
@@ -52,14 +67,4 @@ export function difference(answer: Answer, counted: Answer): string | undefined 
 
 function decode(bytes: Uint8Array, length: number): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, length).toString();
-}
-
-function asAnswer(files: readonly string[], perFile: ReadonlyMap<number, number>, top: number): Answer {
-  const best: NamedCount[] = [...perFile]
-    .sort((a, b) => b[1] - a[1] || a[0] - b[0])
-    .slice(0, top)
-    .map(([file, count]) => ({ file: files[file]!, count }));
-  let occurrences = 0;
-  for (const count of perFile.values()) occurrences += count;
-  return { files: perFile.size, occurrences, top: best };
 }

@@ -1,18 +1,19 @@
-/** The demo from start to end: list, index, report, answer, free, report. */
+/** The demo from start to end: list, count, index, report, answer, drop, report. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type DemoOptions, UsageError } from "./arguments.ts";
-import { countByHand, difference } from "./check.ts";
+import { asAnswer, countByHand, difference } from "./check.ts";
 import { prompt } from "./prompt.ts";
 import { bytes, plural } from "./report/format.ts";
 import type { IndexReport, QueryLine, RunReport } from "./report/report.ts";
 import { compactSizes } from "./report/request-sizes.ts";
-import { freeText, indexText, queryText } from "./report/text.ts";
+import { dropText, indexText, queryText } from "./report/text.ts";
 import { Session, TOP_FILES } from "./session.ts";
 import { everyFile, listFiles, markdownAndTypeScript } from "./text/files.ts";
 import { termsOf } from "./text/tokenizer.ts";
+import type { Question } from "./worker/questions.ts";
 
-/** Asked by `--once` when no `--query` is given: frequent, seldom and absent words, and one that is not ASCII. */
+/** Asked by `--once`, and between files, when no `--query` is given: frequent, seldom and absent words, and one that is not ASCII. */
 const FIXED_QUERIES: readonly string[] = ["the", "Promise", "license", "SharedArrayBuffer", "mañana", "qzxjkvwy"];
 
 const PROJECT = join(import.meta.dirname, "../../..");
@@ -40,15 +41,16 @@ export async function run(options: DemoOptions): Promise<number> {
   const files = filesToIndex(options.dirs, base);
   process.stderr.write(`${plural(files.length, "file")}, ${plural(options.workers, "worker")}, a shared heap of ${bytes(options.maxBytes)}\n`);
 
-  const session = await Session.start(options.maxBytes, files, base, options.workers);
+  const words = (options.queries.length > 0 ? options.queries : FIXED_QUERIES).flatMap(termsOf);
+  const counted = options.once || options.rounds > 1 ? countByHand(files, base, words) : [];
+  const session = await Session.start({ ...options, files, base, questions: counted, checkMark: options.check });
   const indexed = await session.indexAll(process.stderr);
-  session.verify("index whole");
   process.stdout.write(indexText(indexed));
 
   const queries: QueryLine[] = [];
   if (indexed.exhausted === null) {
-    const asked = await answerAll(session, options);
-    queries.push(...(options.once ? checkByHand(asked, files, base) : asked));
+    const asked = options.queries.length > 0 || options.once ? await answerAll(session, words) : [];
+    queries.push(...(options.once ? check(asked, files, counted) : asked));
     for (const query of queries) process.stdout.write(`${queryText(query)}\n`);
     if (!options.once && options.queries.length === 0) {
       await prompt(async (line) => (await askLine(session, line, queries)).join("\n"));
@@ -60,9 +62,9 @@ export async function run(options: DemoOptions): Promise<number> {
     writeFileSync(options.recordSizes, `${JSON.stringify(compactSizes(await session.requestedSizes(), MOST_SIZES))}\n`);
   }
 
-  const freed = await session.tearDown();
-  process.stdout.write(freeText({ ...freed, rssBefore: indexed.rssBefore }));
-  const report: RunReport = { ...indexed, ...freed, queries };
+  const dropped = await session.tearDown();
+  process.stdout.write(dropText({ ...dropped, rssBefore: indexed.rssBefore }));
+  const report: RunReport = { ...indexed, ...dropped, queries };
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
   return isSound(report) ? 0 : 1;
 }
@@ -72,10 +74,9 @@ function isDefault(path: string): boolean {
   return markdownAndTypeScript(path) && (INSTALLED.test(path) || path.startsWith(DOCS));
 }
 
-async function answerAll(session: Session, options: DemoOptions): Promise<QueryLine[]> {
-  const words = options.queries.length > 0 ? options.queries : options.once ? FIXED_QUERIES : [];
+async function answerAll(session: Session, terms: readonly Uint8Array[]): Promise<QueryLine[]> {
   const queries: QueryLine[] = [];
-  for (const term of words.flatMap(termsOf)) queries.push(await session.ask(term));
+  for (const term of terms) queries.push(await session.ask(term));
   return queries;
 }
 
@@ -91,15 +92,10 @@ async function askLine(session: Session, line: string, queries: QueryLine[]): Pr
   return answers;
 }
 
-function checkByHand(queries: readonly QueryLine[], files: readonly string[], base: string): QueryLine[] {
-  const counted = countByHand(
-    files,
-    base,
-    queries.map((query) => query.term),
-    TOP_FILES,
-  );
+function check(queries: readonly QueryLine[], files: readonly string[], counted: readonly Question[]): QueryLine[] {
+  const byTerm = new Map(counted.map((question) => [Buffer.from(question.term).toString(), question]));
   return queries.map((query) => {
-    const wrong = difference(query, counted.get(query.term)!);
+    const wrong = difference(query, asAnswer(files, byTerm.get(query.term)!, TOP_FILES));
     if (wrong !== undefined) process.stderr.write(`${query.term}: ${wrong}\n`);
     return { ...query, correct: wrong === undefined };
   });
@@ -107,7 +103,7 @@ function checkByHand(queries: readonly QueryLine[], files: readonly string[], ba
 
 function exhaustedText(indexed: IndexReport, files: number): string {
   return `The heap is full: ${indexed.exhausted ?? ""}
-${plural(indexed.files, "file")} of ${files} are indexed; what is there is whole, and is freed now. Give the heap more with --max-bytes (now ${bytes(indexed.maxBytes)}).
+${plural(indexed.files, "file")} of ${files} are indexed; what is there is whole, and is dropped now. Give the heap more with --max-bytes (now ${bytes(indexed.maxBytes)}).
 `;
 }
 
@@ -116,7 +112,8 @@ function isSound(report: RunReport): boolean {
     report.files > 0 &&
     report.exhausted === null &&
     report.verifyErrors === 0 &&
-    report.leakedBytes === 0 &&
+    report.objectsAfter === 0 &&
+    report.wrongAnswers === 0 &&
     report.queries.every((query) => query.correct !== false)
   );
 }

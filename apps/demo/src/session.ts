@@ -2,15 +2,39 @@
  * One run's heap, index and workers, from `start` to `tearDown`: what is done, and measured, without a word printed.
  */
 import { resolve } from "node:path";
-import { createHeap, type Heap } from "@mallocgc/runtime";
+import { createHeap, type CycleReport, type Heap } from "@mallocgc/runtime";
 import { InvertedIndex } from "./index/inverted-index.ts";
+import { MemoryWatch } from "./report/memory-watch.ts";
 import { type ProgressOutput, showProgress } from "./report/progress.ts";
-import { type FreeReport, type IndexReport, type QueryLine, type SizeClassLine, percentLost } from "./report/report.ts";
+import { type CycleLine, type DropReport, type IndexReport, type QueryLine, type RoundLine, type SizeClassLine, percentLost } from "./report/report.ts";
 import { type SizeCount, addSizes } from "./report/request-sizes.ts";
 import { Crew } from "./worker/crew.ts";
+import { isHeapExhausted } from "./worker/indexer.ts";
+import type { IndexingDone } from "./worker/protocol.ts";
+import type { Question } from "./worker/questions.ts";
 
 /** How many files an answer names. */
 export const TOP_FILES = 5;
+/**
+ * Growth that begins a cycle, in per cent. All memory is to stay below 2.2 times the live index: once the index, half of it for garbage, and the rest for
+ * tables, for slots that are free in spans in use, and for what threads allocate while a cycle marks, which is most where they are more than the cores.
+ */
+const GC_PERCENT = 50;
+
+/** What a session is made for. */
+export interface SessionOptions {
+  readonly maxBytes: number;
+  /** Names relative to `base`. */
+  readonly files: readonly string[];
+  readonly base: string;
+  readonly workers: number;
+  /** How often everything is indexed. Default 1. */
+  readonly rounds?: number;
+  /** What the workers ask between files. Default nothing. */
+  readonly questions?: readonly Question[];
+  /** Mark everything a second time in each cycle. Default false. */
+  readonly checkMark?: boolean;
+}
 
 /** A heap with an index in it, and the workers that share it. */
 export class Session {
@@ -18,82 +42,181 @@ export class Session {
   private rssPeak: number;
   /** What the verifier found so far. */
   readonly verifyFindings: string[] = [];
-  private readonly maxBytes: number;
+  private readonly options: SessionOptions;
+  private readonly rounds: number;
   private readonly heap: Heap;
   private readonly index: InvertedIndex;
   private readonly crew: Crew;
+  /** Bytes that the file names asked for. */
+  private readonly nameBytes: number;
   private nextToAnswer = 0;
 
-  private constructor(maxBytes: number, heap: Heap, index: InvertedIndex, crew: Crew) {
-    this.maxBytes = maxBytes;
+  private constructor(options: SessionOptions, heap: Heap, index: InvertedIndex, crew: Crew, nameBytes: number) {
+    this.options = options;
+    this.rounds = options.rounds ?? 1;
     this.heap = heap;
     this.index = index;
     this.crew = crew;
+    this.nameBytes = nameBytes;
     this.rssBefore = process.memoryUsage.rss();
     this.rssPeak = this.rssBefore;
   }
 
   /**
-   * Makes the heap, puts an empty index over `files` (names relative to `base`) into it, and starts the workers.
+   * Makes the heap, puts an empty index over the files into it, and starts the workers.
    *
    * @throws HeapExhaustedError when the heap has no room for these.
    */
-  static async start(maxBytes: number, files: readonly string[], base: string, workers: number): Promise<Session> {
-    const heap = createHeap({ maxBytes, shared: true, maxThreads: workers + 1 });
-    const index = InvertedIndex.create(heap, files);
-    const crew = await Crew.start(workers, { handle: heap.handle, root: index.root, base: resolve(base) });
-    return new Session(maxBytes, heap, index, crew);
+  static async start(options: SessionOptions): Promise<Session> {
+    const { maxBytes, files, base, workers, questions = [], checkMark = false } = options;
+    const heap = createHeap({ maxBytes, maxThreads: workers + 1, gcPercent: GC_PERCENT, gcCheckMark: checkMark });
+    try {
+      const index = new InvertedIndex(heap);
+      const nameBytes = index.setFiles(files);
+      index.begin(1);
+      // Takes the memory that collections work in, which a full heap would not have.
+      await heap.gc();
+      const crew = await Crew.start(workers, { handle: heap.handle, base: resolve(base), questions });
+      return new Session(options, heap, index, crew, nameBytes);
+    } catch (error) {
+      heap.close();
+      throw error;
+    }
   }
 
-  /** Has all workers index until no file is left, or the heap is full. */
+  /** Has all workers index until no file is left, as often as there are rounds, or until the heap is full. */
   async indexAll(progress: ProgressOutput): Promise<IndexReport> {
-    const began = performance.now();
-    const sampleRss = (): void => {
-      this.sampleRss();
-    };
-    const endProgress = showProgress(progress, () => this.index.progress(), sampleRss);
-    const done = await this.crew.askAll("index", {}).finally(endProgress);
-    const seconds = (performance.now() - began) / 1000;
+    const rounds: RoundLine[] = [];
+    const cycles: CycleLine[] = [];
+    let done: readonly IndexingDone[] = [];
+    let exhausted: string | undefined;
+    for (let round = 1; round <= this.rounds && exhausted === undefined; round++) {
+      const memory = new MemoryWatch(this.heap);
+      const endProgress = showProgress(progress, () => this.index.progress(), () => { this.sampleRss(); });
+      const after = this.lastCycle();
+      const began = performance.now();
+      try {
+        ({ done, exhausted } = await this.indexOnce(round));
+      } finally {
+        endProgress();
+        memory.end();
+      }
+      const seconds = (performance.now() - began) / 1000;
+      await this.heap.gc();
+      this.verify(`round ${round}`);
+      const liveBytes = this.heap.readMemStats().HeapAlloc;
+      const reports = this.heap.gcCycles(after);
+      cycles.push(...this.cycleLines(round, reports));
+      rounds.push({
+        round,
+        seconds,
+        mbPerSec: sum(done, (d) => d.bytesRead) / 1e6 / seconds,
+        cycles: reports.length,
+        answers: sum(done, (d) => d.answers),
+        wrongAnswers: sum(done, (d) => d.wrong),
+        liveBytes,
+        peakBytesInUse: memory.peakBytesInUse,
+        peakMemoryBytes: memory.peakMemoryBytes,
+        peakRatio: memory.peakMemoryBytes / liveBytes,
+      });
+    }
+    return this.report(rounds, cycles, done, exhausted ?? null);
+  }
 
-    const ledgers = await this.crew.askAll("ledger", {});
-    const own = this.index.blocks;
+  /** One round: a new index in the place of the old one, while all workers ask, and all files into it. */
+  private async indexOnce(round: number): Promise<{ done: readonly IndexingDone[]; exhausted: string | undefined }> {
+    const indexing = this.crew.askAll("index", { round });
+    let exhausted: string | undefined;
+    if (round > 1) {
+      await Promise.race([this.untilAllServe(), indexing]);
+      try {
+        await this.replaceIndex(round);
+      } catch (error) {
+        this.heap.turn(() => { this.index.stop(this.index.current()); });
+        if (!isHeapExhausted(error)) throw error;
+        exhausted = error.message;
+      }
+    }
+    const done = await indexing;
+    return { done, exhausted: done.find((d) => d.exhausted !== undefined)?.exhausted ?? exhausted };
+  }
+
+  /** Resolves when every worker has answered from the index that is to be replaced. */
+  private async untilAllServe(): Promise<void> {
+    while (this.heap.turn(() => this.index.serving(this.index.current())) < this.crew.size) {
+      await new Promise<void>((done) => setTimeout(done, 1));
+    }
+  }
+
+  private async replaceIndex(round: number): Promise<void> {
+    try {
+      this.index.begin(round);
+    } catch (error) {
+      if (!isHeapExhausted(error)) throw error;
+      await this.heap.gc();
+      this.index.begin(round);
+    }
+  }
+
+  private async report(rounds: readonly RoundLine[], cycles: readonly CycleLine[], done: readonly IndexingDone[], exhausted: string | null): Promise<IndexReport> {
+    const { askedBytes, ...totals } = this.index.totals();
+    // What is asked for so far is this thread's and the workers'; the sums are those of the heap.
+    const requests = await this.requestedSizes();
     const stats = this.heap.readMemStats();
-    const askedBytes = own.bytesLive + sum(ledgers, (ledger) => ledger.bytesLive);
+    const last = rounds.at(-1)!;
     const bytesRead = sum(done, (d) => d.bytesRead);
+    const wanted = askedBytes + this.nameBytes;
     return {
       files: sum(done, (d) => d.files),
       skippedFiles: sum(done, (d) => d.skipped.length),
-      ...this.index.totals(),
+      ...totals,
       workers: this.crew.size,
-      maxBytes: this.maxBytes,
+      maxBytes: this.options.maxBytes,
       bytesRead,
       bytesInUse: stats.HeapInuse,
       bytesAllocated: stats.HeapAlloc,
       objects: stats.HeapObjects,
-      mallocs: own.mallocs + sum(ledgers, (ledger) => ledger.mallocs),
-      frees: own.frees + sum(ledgers, (ledger) => ledger.frees),
-      seconds,
-      mbPerSecPerWorker: bytesRead / 1e6 / seconds / this.crew.size,
+      mallocs: sum(requests, ([, count]) => count),
+      frees: stats.Frees,
+      seconds: last.seconds,
+      mbPerSecPerWorker: bytesRead / 1e6 / last.seconds / this.crew.size,
       perWorker: done.map((d, n) => ({
         worker: n + 1,
         files: d.files,
         bytesRead: d.bytesRead,
         seconds: d.seconds,
-        mbPerSec: d.bytesRead / 1e6 / d.seconds,
-        mallocs: ledgers[n]!.mallocs,
-        frees: ledgers[n]!.frees,
+        mbPerSec: d.seconds === 0 ? 0 : d.bytesRead / 1e6 / d.seconds,
+        mallocs: d.requests,
+        answers: d.answers,
+        maxStallUs: d.maxStallUs,
       })),
       sizeClasses: this.sizeClasses(),
       fragmentation: {
-        askedBytes,
+        askedBytes: wanted,
         slotBytes: stats.HeapAlloc,
         spanBytes: stats.HeapInuse,
-        internalPercent: percentLost(askedBytes, stats.HeapAlloc),
+        internalPercent: percentLost(wanted, stats.HeapAlloc),
         externalPercent: percentLost(stats.HeapAlloc, stats.HeapInuse),
+      },
+      rounds: rounds.length,
+      perRound: rounds,
+      gcPercent: GC_PERCENT,
+      gcCheckMark: this.options.checkMark ?? false,
+      cycles: cycles.length,
+      perCycle: cycles,
+      answers: sum(rounds, (r) => r.answers),
+      wrongAnswers: sum(rounds, (r) => r.wrongAnswers),
+      wrongFindings: done.flatMap((d) => d.findings),
+      maxStallUs: Math.max(...done.map((d) => d.maxStallUs), ...cycles.map((c) => c.maxStallUs), this.heap.gcStats().maxStallMs * 1000),
+      memory: {
+        liveBytes: last.liveBytes,
+        peakBytesInUse: Math.max(...rounds.map((r) => r.peakBytesInUse)),
+        peakMemoryBytes: Math.max(...rounds.map((r) => r.peakMemoryBytes)),
+        peakRatio: Math.max(...rounds.map((r) => r.peakMemoryBytes)) / last.liveBytes,
       },
       rssBefore: this.rssBefore,
       rssIndexed: process.memoryUsage.rss(),
-      exhausted: done.find((d) => d.exhausted !== undefined)?.exhausted ?? null,
+      exhausted,
     };
   }
 
@@ -105,43 +228,34 @@ export class Session {
     return { term: Buffer.from(term).toString(), ...answer, micros, worker: n + 1, correct: null };
   }
 
-  /** Runs the verifier over the whole heap and keeps what it finds. No worker may be at work. */
-  verify(when: string): void {
-    for (const { invariant, where, expected, got } of this.heap.verify().broken) {
-      this.verifyFindings.push(`${when}: ${invariant}: ${where}: expected ${expected}, got ${got}`);
-    }
-  }
-
   /** The sizes that all threads asked of the heap so far. */
   async requestedSizes(): Promise<SizeCount[]> {
-    const ledgers = await this.crew.askAll("ledger", {});
-    return addSizes([this.index.blocks.sizes(), ...ledgers.map((ledger) => ledger.sizes)]);
+    return addSizes([this.index.requests.sizes(), ...(await this.crew.askAll("sizes", {}))]);
   }
 
   /**
-   * Frees the index block by block, all workers at once, verifies, and gives pages back to the operating system. Workers
-   * let go of the heap but live on until the memory is measured.
+   * Lets the index go, collects, verifies, and gives pages back to the operating system. Workers let go of the heap but live on until the memory is
+   * measured.
    */
-  async tearDown(): Promise<FreeReport> {
+  async tearDown(): Promise<DropReport> {
     this.sampleRss();
-    const own = this.index.blocks;
-    const freesBefore = own.frees + sum(await this.crew.askAll("ledger", {}), (ledger) => ledger.frees);
+    const { heap } = this;
+    const { HeapObjects } = heap.readMemStats();
     const began = performance.now();
-    const ledgers = await this.crew.askAll("free", {});
-    this.index.freeRoot();
-    const freeSeconds = (performance.now() - began) / 1000;
+    this.index.drop();
+    await heap.gc();
+    const dropSeconds = (performance.now() - began) / 1000;
     await this.crew.askAll("detach", {});
-    this.verify("index freed");
-    const { osBackend } = this.heap;
-    const bytesReturned = this.heap.freeOSMemory();
-    const stats = this.heap.readMemStats();
+    this.verify("index dropped");
+    const { osBackend } = heap;
+    const bytesReturned = heap.freeOSMemory();
+    const stats = heap.readMemStats();
     const rssAfter = process.memoryUsage.rss();
     await this.crew.end();
-    this.heap.close();
+    heap.close();
     return {
-      blocksFreed: own.frees + sum(ledgers, (ledger) => ledger.frees) - freesBefore,
-      freeSeconds,
-      leakedBytes: own.bytesLive + sum(ledgers, (ledger) => ledger.bytesLive),
+      objectsCollected: HeapObjects - stats.HeapObjects,
+      dropSeconds,
       objectsAfter: stats.HeapObjects,
       bytesInUseAfter: stats.HeapInuse,
       bytesReleasedAfter: stats.HeapReleased,
@@ -152,6 +266,29 @@ export class Session {
       verifyErrors: this.verifyFindings.length,
       verifyFindings: this.verifyFindings,
     };
+  }
+
+  /** Runs the verifier over the whole heap and keeps what it finds. No worker is at work. */
+  private verify(when: string): void {
+    for (const { invariant, where, expected, got } of this.heap.verify().broken) {
+      this.verifyFindings.push(`${when}: ${invariant}: ${where}: expected ${expected}, got ${got}`);
+    }
+  }
+
+  private lastCycle(): number {
+    return this.heap.gcStats().cyclesMarked;
+  }
+
+  private cycleLines(round: number, reports: readonly CycleReport[]): CycleLine[] {
+    const traces = this.heap.gcTrace(reports[0] === undefined ? 0 : reports[0].cycle - 1);
+    return reports.map((r, i) => ({
+      round,
+      cycle: r.cycle,
+      trace: traces[i]!,
+      liveBytes: r.heapMarked,
+      goalBytes: r.goal,
+      maxStallUs: r.maxStallNs / 1000,
+    }));
   }
 
   private sampleRss(): void {

@@ -1,44 +1,60 @@
 /**
- * The inverted index as one object of the heap: its root block holds all that another thread needs to find the rest.
+ * The inverted index as one object of the heap, which all threads find as the named root `index`.
  *
- * The thread that creates it passes the root's address to the others, and each opens its own view of it there. The root also
- * holds the two counters from which the threads take their work: the next file to read while the index is built, the next
- * shard to free when it is torn down.
+ * It leads to all the rest, so storing another index in the root's place lets all of it go at once, whatever is being asked of it at that moment. The
+ * names of the files are a root of their own: they stay from one index to the next.
+ *
+ * The object also holds the counters from which the threads take their work, and for each file whether all of it is in: what makes
+ * an answer exact for these files while others are still being added.
  *
  * ```
- *  root | files | fileTable | shards | .. | nextFile | .. | nextShard | .. | filesDone, kibDone, stop | .. |
- *                     |          |        each group of counters on a cache line of its own
- *                     v          v
- *               file-table.ts  term-map.ts
+ *  root "files" ──► names: | str | str | ...
+ *  root "index" ──► | round | files | map | done | .. | nextFile | .. | filesDone, kibDone | .. | stop, serving |
+ *                                      |      |           groups of counters, no two on one cache line
+ *                                      v      v
+ *                          term-map.ts    | 0 | 1 | ... a byte per file: 1 when its postings are all there
  * ```
+ *
+ * A ref to an index is valid in one turn, as all refs: who has called `heap.safepoint()` asks for `current` again.
  */
-import { record } from "@mallocgc/sysmem";
-import { type BlockHeap, Ledger } from "./block-heap.ts";
-import { fileName, freeFileTable, writeFileTable } from "./file-table.ts";
-import { type MapTotals, SHARDS, SHARDS_BYTES, type TermInfo, TermMap } from "./term-map.ts";
+import { type Bound, type Heap, type Ref, array, fixed, ref, str, struct, u32 } from "@mallocgc/runtime";
+import { Octets } from "./postings.ts";
+import { OBJECT_HEAD, Requests } from "./requests.ts";
+import { type MapTotals, Shards, TermMap } from "./term-map.ts";
 
-/** The root block, 5 cache lines. */
-const Root = record("index root", 80, {
-  files: { access: "const", doc: "number of files" },
-  fileTable: { access: "const", doc: "address of the table of file names" },
-  shards: { access: "const", doc: "address of the shards" },
-  lineEnd0: { access: "const", words: 13, doc: "keeps the counters off the constants' cache line" },
-  nextFile: { access: "atomic", doc: "the next file that no thread has taken" },
-  lineEnd1: { access: "const", words: 15, doc: "unused" },
-  nextShard: { access: "atomic", doc: "the next shard that no thread has begun to free" },
-  lineEnd2: { access: "const", words: 15, doc: "unused" },
-  filesDone: { access: "atomic", doc: "files indexed or skipped, for the progress bar" },
-  kibDone: { access: "atomic", doc: "KiB read, for the progress bar (rounded per file)" },
-  lineEnd3: { access: "const", words: 14, doc: "unused" },
-  stop: { access: "atomic", doc: "1 when a thread could not go on, so that the others stop too" },
+const Index = struct("DemoIndex", {
+  /** Which one it is, from 1. */
+  round: u32,
+  /** Number of files. */
+  files: u32,
+  map: ref(Shards),
+  /** Per file 1 when all its postings are in the map. */
+  done: ref(Octets),
+  lineEnd0: fixed(u32, 12),
+  /** The next file that no thread has taken. */
+  nextFile: u32,
+  lineEnd1: fixed(u32, 15),
+  /** Files indexed or skipped. */
+  filesDone: u32,
+  /** KiB read, for the progress bar (rounded per file). */
+  kibDone: u32,
+  lineEnd2: fixed(u32, 14),
+  /** 1 when a thread could not go on, so that the others stop too. */
+  stop: u32,
+  /** Threads that answer from this index while they wait for the next one. */
+  serving: u32,
 });
+const INDEX_BYTES = 64 * 3 + 8;
 
-const { files: FILES, fileTable: FILE_TABLE, shards: SHARDS_AT, nextFile: NEXT_FILE, nextShard: NEXT_SHARD } = Root.offset;
-const { filesDone: FILES_DONE, kibDone: KIB_DONE, stop: STOP } = Root.offset;
-const ROOT_BYTES = Root.words * 4;
+const Names = array(str);
+
+const INDEX_ROOT = "index";
+const FILES_ROOT = "files";
 
 /** Returned by `takeFile` when no file is left. */
 export const NO_FILE = -1;
+
+export type IndexRef = Ref<"DemoIndex">;
 
 /** A file of an answer. */
 export interface NamedCount {
@@ -61,119 +77,160 @@ export interface Progress {
   readonly kibDone: number;
 }
 
-/** One thread's view of the index. */
+/** One thread's way to the index. */
 export class InvertedIndex {
   /** What this thread asked of the heap. */
-  readonly blocks: Ledger;
-  /** Address of the root block. */
-  readonly root: number;
-  private readonly map: TermMap;
+  readonly requests = new Requests();
+  readonly map: TermMap;
+  private readonly heap: Heap;
+  private readonly index: Bound<typeof Index>;
+  private readonly octets: Bound<typeof Octets>;
+  private readonly names: Bound<typeof Names>;
 
-  private constructor(blocks: Ledger, root: number) {
-    this.blocks = blocks;
-    this.root = root;
-    this.map = new TermMap(blocks, blocks.i32[(root >>> 2) + SHARDS_AT]! >>> 0);
+  constructor(heap: Heap) {
+    this.heap = heap;
+    this.map = new TermMap(heap, this.requests);
+    this.index = heap.type(Index);
+    this.octets = heap.type(Octets);
+    this.names = heap.type(Names);
   }
 
-  /** Makes an empty index over the files of these names. A full heap throws, and has lost nothing. */
-  static create(heap: BlockHeap, names: readonly string[]): InvertedIndex {
-    const blocks = new Ledger(heap);
-    const root = blocks.malloc(ROOT_BYTES);
-    let shards = 0;
-    try {
-      shards = blocks.malloc(SHARDS_BYTES);
-      blocks.i32[(root >>> 2) + FILE_TABLE] = writeFileTable(blocks, names);
-    } catch (error) {
-      if (shards !== 0) blocks.free(shards, SHARDS_BYTES);
-      blocks.free(root, ROOT_BYTES);
-      throw error;
-    }
-    blocks.i32[(root >>> 2) + SHARDS_AT] = shards;
-    blocks.i32[(root >>> 2) + FILES] = names.length;
-    return new InvertedIndex(blocks, root);
+  /** Makes these the files to index. Returns the bytes that were asked for. @throws HeapExhaustedError. */
+  setFiles(files: readonly string[]): number {
+    const { heap, names: Names } = this;
+    return heap.turn(() => {
+      const nbytes = OBJECT_HEAD + files.length * 4;
+      const names = heap.alloc(Names, files.length);
+      this.requests.note(nbytes);
+      let sum = nbytes;
+      for (const [i, name] of files.entries()) {
+        Names.at.set(names, i, name);
+        const size = OBJECT_HEAD + Buffer.byteLength(name);
+        this.requests.note(size);
+        sum += size;
+      }
+      heap.roots.set(FILES_ROOT, names);
+      return sum;
+    });
   }
 
-  /** Opens the index whose root block lies at `root`, in this thread. */
-  static open(heap: BlockHeap, root: number): InvertedIndex {
-    return new InvertedIndex(new Ledger(heap), root);
+  /** Makes an empty index and puts it in the place of the one before, which is garbage from then on. @throws HeapExhaustedError. */
+  begin(round: number): void {
+    const { heap, index: Index, names: Names } = this;
+    heap.turn(() => {
+      const files = Names.length(heap.roots.get(FILES_ROOT));
+      const map = this.map.create();
+      const done = heap.alloc(this.octets, files);
+      this.requests.note(OBJECT_HEAD + files);
+      const index = heap.alloc(Index);
+      this.requests.note(INDEX_BYTES);
+      Index.round.set(index, round);
+      Index.files.set(index, files);
+      Index.map.set(index, map);
+      Index.done.set(index, done);
+      // All threads that ask from now on find the new one. Those that were asking have until their turn's end.
+      heap.roots.set(INDEX_ROOT, index);
+    });
   }
 
-  /** Number of files. */
-  get files(): number {
-    return this.word(FILES);
+  /** Lets index and names go. */
+  drop(): void {
+    this.heap.roots.delete(INDEX_ROOT);
+    this.heap.roots.delete(FILES_ROOT);
+  }
+
+  /** The index of now; valid in this turn. */
+  current(): IndexRef {
+    return this.heap.roots.get(INDEX_ROOT);
+  }
+
+  round(index: IndexRef): number {
+    return this.index.round.get(index);
+  }
+
+  files(index: IndexRef): number {
+    return this.index.files.get(index);
   }
 
   /** Takes the next file for this thread alone; `NO_FILE` when none is left or another thread called `stop`. */
-  takeFile(): number {
-    if (Atomics.load(this.blocks.i32, (this.root >>> 2) + STOP) !== 0) return NO_FILE;
-    const file = Atomics.add(this.blocks.i32, (this.root >>> 2) + NEXT_FILE, 1);
-    return file < this.files ? file : NO_FILE;
+  takeFile(index: IndexRef): number {
+    if (this.isStopped(index)) return NO_FILE;
+    const file = this.index.nextFile.add(index, 1);
+    return file < this.files(index) ? file : NO_FILE;
   }
 
   /** Tells all threads to take no more files. */
-  stop(): void {
-    Atomics.store(this.blocks.i32, (this.root >>> 2) + STOP, 1);
+  stop(index: IndexRef): void {
+    this.index.stop.store(index, 1);
+  }
+
+  isStopped(index: IndexRef): boolean {
+    return this.index.stop.load(index) !== 0;
+  }
+
+  /** Says that this thread answers from this index while it waits for the next. */
+  serve(index: IndexRef): void {
+    this.index.serving.add(index, 1);
+  }
+
+  /** How many threads have said so. */
+  serving(index: IndexRef): number {
+    return this.index.serving.load(index);
   }
 
   /** The name of a file. */
   name(file: number): string {
-    return fileName(this.blocks, this.word(FILE_TABLE) >>> 0, file);
+    return this.names.at.get(this.heap.roots.get(FILES_ROOT), file);
   }
 
   /** Adds the posting (term, file, count); see {@link TermMap.add}. */
-  add(bytes: Uint8Array, start: number, length: number, hash: number, file: number, count: number): void {
-    this.map.add(bytes, start, length, hash, file, count);
+  add(index: IndexRef, bytes: Uint8Array, start: number, length: number, hash: number, file: number, count: number): void {
+    this.map.add(this.index.map.get(index), bytes, start, length, hash, file, count);
   }
 
-  /** Says that a file is done, for the progress bar. */
-  fileDone(nbytes: number): void {
-    Atomics.add(this.blocks.i32, (this.root >>> 2) + KIB_DONE, Math.round(nbytes / 1024));
-    Atomics.add(this.blocks.i32, (this.root >>> 2) + FILES_DONE, 1);
+  /** Says that all postings of a file are in, or that it has none. */
+  fileDone(index: IndexRef, file: number, nbytes: number): void {
+    // Release: who loads the 1 finds the postings.
+    this.octets.at.store(this.index.done.get(index), file, 1);
+    this.index.kibDone.add(index, Math.round(nbytes / 1024));
+    this.index.filesDone.add(index, 1);
   }
 
-  /** How far all threads have come. */
+  /** Whether all postings of a file are in. */
+  isFileDone(index: IndexRef, file: number): boolean {
+    return this.octets.at.load(this.index.done.get(index), file) === 1;
+  }
+
+  /** Whether all files are done. */
+  isWhole(index: IndexRef): boolean {
+    return this.index.filesDone.load(index) === this.files(index);
+  }
+
+  /** How far all threads have come with the index of now. */
   progress(): Progress {
-    const { i32 } = this.blocks;
-    return {
-      files: this.files,
-      filesDone: Atomics.load(i32, (this.root >>> 2) + FILES_DONE),
-      kibDone: Atomics.load(i32, (this.root >>> 2) + KIB_DONE),
-    };
+    const index = this.current();
+    return { files: this.files(index), filesDone: this.index.filesDone.load(index), kibDone: this.index.kibDone.load(index) };
   }
 
-  /** Answers for one term, with its `top` files. */
-  query(bytes: Uint8Array, length: number, hash: number, top: number): Answer {
-    const info: TermInfo | undefined = this.map.lookup(bytes, length, hash, top);
-    if (info === undefined) return { files: 0, occurrences: 0, top: [] };
-    return {
-      files: info.files,
-      occurrences: info.occurrences,
-      top: info.top.map(({ file, count }) => ({ file: this.name(file), count })),
-    };
+  /** Calls `visit` for each posting of a term; see {@link TermMap.forEachPosting}. */
+  forEachPosting(index: IndexRef, term: Uint8Array, hash: number, visit: (file: number, count: number) => void): { readonly files: number; readonly occurrences: number } {
+    return this.map.forEachPosting(this.index.map.get(index), term, hash, visit);
   }
 
-  /** Sums over all shards. */
+  /** Answers for one term, with its `limit` top files. */
+  query(term: Uint8Array, hash: number, limit: number): Answer {
+    return this.heap.turn(() => {
+      const { files, occurrences, top } = this.map.lookup(this.index.map.get(this.current()), term, hash, limit);
+      return { files, occurrences, top: top.map(({ file, count }) => ({ file: this.name(file), count })) };
+    });
+  }
+
+  /** Sums over all shards, and the bytes asked for, for all that the index leads to. */
   totals(): MapTotals {
-    return this.map.totals();
-  }
-
-  /** Frees shards until none is left; each shard is freed by one thread. All threads may do this at once. */
-  freeShards(): void {
-    for (;;) {
-      const shard = Atomics.add(this.blocks.i32, (this.root >>> 2) + NEXT_SHARD, 1);
-      if (shard >= SHARDS) return;
-      this.map.freeShard(shard);
-    }
-  }
-
-  /** Frees what is left once all shards are free: names, shards, root. By one thread, once; nobody may use the index after. */
-  freeRoot(): void {
-    freeFileTable(this.blocks, this.word(FILE_TABLE) >>> 0, this.files);
-    this.blocks.free(this.word(SHARDS_AT) >>> 0, SHARDS_BYTES);
-    this.blocks.free(this.root, ROOT_BYTES);
-  }
-
-  private word(offset: number): number {
-    return this.blocks.i32[(this.root >>> 2) + offset]!;
+    return this.heap.turn(() => {
+      const index = this.current();
+      const totals = this.map.totals(this.index.map.get(index));
+      return { ...totals, askedBytes: totals.askedBytes + INDEX_BYTES + OBJECT_HEAD + this.files(index) };
+    });
   }
 }

@@ -1,31 +1,43 @@
 /**
- * Postings: which files hold a term and how often, packed into one block that grows.
+ * Postings: which files hold a term and how often, packed into one object of bytes that is replaced by a larger one when it is full.
  *
  * A posting is two varints: the difference to the file of the posting before it, and the number of occurrences.
  * Several threads add to a term in whatever order they finish their files, so the difference may be negative and is
  * stored zigzag (0, -1, 1, -2 ... become 0, 1, 2, 3 ...); it stays small, since all threads work near the same place in
- * the list of files. Most terms occur in one or two files and fit their first block of 8 bytes.
+ * the list of files. Most terms occur in one or two files and fit their first 8 bytes.
  *
- * The block grows as a Go slice does: twice the size while it is small, by a quarter once it is large. Growing allocates,
- * copies and frees, so that the old block's slot is at once free for another term.
+ * It grows as a Go slice does: the object, its head included, is twice the size while it is small, larger by a quarter once it is large. Growing
+ * allocates and copies; nobody leads to the old object any more, and the collector finds it.
  *
  * ```
- *   |<-------------- capacity ------------->|
- *   | zigzag(file - last) | count | ... |   |
- *   |<------------- used -------------->|
+ *   | head |<------------ capacity ----------->|
+ *          | zigzag(file - last) | count | ... |
+ *          |<----------- used ----------->|
  * ```
  */
+import { array, u8 } from "@mallocgc/runtime";
+import { OBJECT_HEAD } from "./requests.ts";
 
-/** Bytes of a term's first block. */
+/** An object of bytes. */
+export const Octets = array(u8);
+
+/** The bytes of such objects, by ref and index. */
+export interface OctetItems {
+  get(ref: number, i: number): number;
+  set(ref: number, i: number, value: number): void;
+}
+
+/** Bytes that a term's first postings may take. */
 export const FIRST_CAPACITY = 8;
-/** Up to here a block doubles. */
+/** Up to here an object doubles. */
 const DOUBLES_BELOW = 256;
-/** Blocks are asked for in multiples of this. */
+/** Sizes are multiples of this. */
 const QUANTUM = 8;
 
-/** The capacity of the next block, when one of `capacity` bytes must come to hold `needed`. */
+/** The capacity of the next object, when one of `capacity` bytes must come to hold `needed`. */
 export function grownCapacity(capacity: number, needed: number): number {
-  let next = capacity < DOUBLES_BELOW ? capacity * 2 : capacity + ((capacity + 3 * DOUBLES_BELOW) >>> 2);
+  const size = OBJECT_HEAD + capacity;
+  let next = (size < DOUBLES_BELOW ? size * 2 : size + ((size + 3 * DOUBLES_BELOW) >>> 2)) - OBJECT_HEAD;
   if (next < needed) next = needed;
   return (next + QUANTUM - 1) & -QUANTUM;
 }
@@ -46,33 +58,34 @@ export function varintLength(value: number): number {
   return Math.ceil((32 - Math.clz32(value)) / 7);
 }
 
-/** Writes `value` at `at`, seven bits to a byte, lowest first; returns the place after it. */
-export function putVarint(u8: Uint8Array, at: number, value: number): number {
+/** Writes `value` from index `at` of the object on, seven bits to a byte, lowest first; returns the index after it. */
+export function putVarint(octets: OctetItems, ref: number, at: number, value: number): number {
   while (value >= 0x80) {
-    u8[at++] = (value & 0x7f) | 0x80;
+    octets.set(ref, at++, (value & 0x7f) | 0x80);
     value >>>= 7;
   }
-  u8[at++] = value;
+  octets.set(ref, at++, value);
   return at;
 }
 
-/** Reads the postings of one block, in the order in which they were added. Only valid while the term's shard is locked. */
+/** Reads the postings of one object, in the order in which they were added. Only valid in this turn, and while the term's shard is locked. */
 export class PostingReader {
   file = 0;
   count = 0;
-  private readonly u8: Uint8Array;
-  private at: number;
-  private readonly end: number;
+  private readonly octets: OctetItems;
+  private readonly ref: number;
+  private readonly used: number;
+  private at = 0;
 
-  constructor(u8: Uint8Array, addr: number, used: number) {
-    this.u8 = u8;
-    this.at = addr;
-    this.end = addr + used;
+  constructor(octets: OctetItems, ref: number, used: number) {
+    this.octets = octets;
+    this.ref = ref;
+    this.used = used;
   }
 
   /** Moves to the next posting, and says whether there is one. */
   next(): boolean {
-    if (this.at >= this.end) return false;
+    if (this.at >= this.used) return false;
     this.file += unzigzag(this.varint());
     this.count = this.varint();
     return true;
@@ -81,7 +94,7 @@ export class PostingReader {
   private varint(): number {
     let value = 0;
     for (let shift = 0; ; shift += 7) {
-      const byte = this.u8[this.at++]!;
+      const byte = this.octets.get(this.ref, this.at++);
       value |= (byte & 0x7f) << shift;
       if (byte < 0x80) return value >>> 0;
     }

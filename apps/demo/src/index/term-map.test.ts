@@ -1,54 +1,64 @@
 import fc from "fast-check";
+import { type Heap, createHeap } from "@mallocgc/runtime";
 import { describe, expect, it } from "vitest";
-import { BumpHeap } from "../testing/bump-heap.ts";
 import { hashTerm } from "../text/tokenizer.ts";
-import { Ledger } from "./block-heap.ts";
-import { SHARDS, SHARDS_BYTES, TermMap } from "./term-map.ts";
+import { Requests } from "./requests.ts";
+import { Shards, TermMap, type FileCount, type TermInfo } from "./term-map.ts";
 
+const ROOT = "map";
+
+/** A map in a heap that this thread collects alone, and beside it a plain Map as a model. */
 class Fixture {
-  readonly heap: BumpHeap;
-  readonly blocks: Ledger;
-  readonly shards: number;
+  readonly heap: Heap;
+  readonly requests = new Requests();
   readonly map: TermMap;
-  readonly model: Map<string, Map<number, number>> = new Map();
+  readonly model = new Map<string, Map<number, number>>();
 
-  constructor(bytes = 1 << 18, first = 8) {
-    this.heap = new BumpHeap(first + bytes, first);
-    this.blocks = new Ledger(this.heap);
-    this.shards = this.blocks.malloc(SHARDS_BYTES);
-    this.map = new TermMap(this.blocks, this.shards);
+  constructor(maxBytes = 16 << 20) {
+    this.heap = createHeap({ maxBytes, gcWorkers: 0, gcCheckMark: true });
+    this.map = new TermMap(this.heap, this.requests);
+    this.heap.turn(() => {
+      this.heap.roots.set(ROOT, this.map.create());
+    });
   }
 
   add(term: string, file: number, count: number, hash?: number): void {
     const bytes = new TextEncoder().encode(term);
-    this.map.add(bytes, 0, bytes.length, hash ?? hashTerm(bytes, bytes.length), file, count);
+    this.map.add(this.heap.roots.get(ROOT), bytes, 0, bytes.length, hash ?? hashTerm(bytes, bytes.length), file, count);
     let postings = this.model.get(term);
     if (postings === undefined) this.model.set(term, (postings = new Map()));
     postings.set(file, count);
   }
 
-  lookup(term: string, hash?: number): ReturnType<TermMap["lookup"]> {
+  lookup(term: string, hash?: number, limit = Infinity): TermInfo {
     const bytes = new TextEncoder().encode(term);
-    return this.map.lookup(bytes, bytes.length, hash ?? hashTerm(bytes, bytes.length), Infinity);
+    return this.map.lookup(this.heap.roots.get(ROOT), bytes, hash ?? hashTerm(bytes, bytes.length), limit);
   }
 
+  postingsOf(term: string, hash?: number): FileCount[] {
+    const bytes = new TextEncoder().encode(term);
+    const found: FileCount[] = [];
+    this.map.forEachPosting(this.heap.roots.get(ROOT), bytes, hash ?? hashTerm(bytes, bytes.length), (file, count) => void found.push({ file, count }));
+    return found;
+  }
+
+  /** After a collection, in a turn of its own: what the map says is what the model says, and the heap is whole. */
   expectAsModel(hash?: number): void {
+    this.heap.gcSync();
     let [postings, occurrences] = [0, 0];
-    for (const [term, perFile] of this.model) {
-      const counts = [...perFile.values()];
-      const sum = counts.reduce((a, b) => a + b, 0);
-      postings += perFile.size;
-      occurrences += sum;
-      const info = this.lookup(term, hash);
-      expect(info?.files, term).toBe(perFile.size);
-      expect(info?.occurrences, term).toBe(sum);
-      expect(new Map(info?.top.map(({ file, count }) => [file, count])), term).toEqual(perFile);
-    }
-    expect(this.map.totals()).toEqual({ terms: this.model.size, postings, occurrences });
-  }
-
-  freeAll(): void {
-    for (let n = 0; n < SHARDS; n++) this.map.freeShard(n);
+    this.heap.turn(() => {
+      for (const [term, perFile] of this.model) {
+        const sum = [...perFile.values()].reduce((a, b) => a + b, 0);
+        postings += perFile.size;
+        occurrences += sum;
+        const found = this.postingsOf(term, hash);
+        expect(found.length, term).toBe(perFile.size);
+        expect(new Map(found.map(({ file, count }) => [file, count])), term).toEqual(perFile);
+        expect(this.lookup(term, hash, 0), term).toEqual({ files: perFile.size, occurrences: sum, top: [] });
+      }
+      expect(this.map.totals(this.heap.roots.get(ROOT))).toMatchObject({ terms: this.model.size, postings, occurrences });
+    });
+    expect(this.heap.verify().broken).toEqual([]);
   }
 }
 
@@ -58,44 +68,36 @@ describe("the map", () => {
     const addition = fc.record({ term, count: fc.integer({ min: 1, max: 400 }) });
     fc.assert(
       fc.property(fc.array(addition, { maxLength: 200 }), (additions) => {
-        const f = new Fixture();
+        const f = new Fixture(1 << 20);
         additions.forEach(({ term, count }, file) => {
           f.add(term, (file * 37) % 211, count);
         });
         f.expectAsModel();
       }),
-      { numRuns: 50 },
+      { numRuns: 30 },
     );
   });
 
-  it("keeps all terms when its tables have to grow many times", () => {
-    const f = new Fixture(8 << 20);
+  it("keeps all terms when its slots have to grow many times", () => {
+    const f = new Fixture();
     for (let i = 0; i < 20_000; i++) f.add(`term${i}`, i % 100, 1 + (i % 5));
-    expect(f.blocks.frees).toBeGreaterThanOrEqual(SHARDS * 3);
     f.expectAsModel();
   });
 
-  it("keeps all postings of a term whose block has to grow many times, and frees each block it has outgrown", () => {
+  it("keeps all postings of a term whose object has to be replaced many times, and each that it has outgrown is collected", () => {
     const f = new Fixture();
     for (let file = 0; file < 5000; file++) f.add("the", file, file + 1);
     f.expectAsModel();
-    // Shards, slots, entry, postings: one block each.
-    expect(f.heap.live.size).toBe(4);
-  });
-
-  it("works above 2 GiB, where addresses are negative as 32-bit words", () => {
-    const f = new Fixture(1 << 20, 2 ** 31);
-    for (let i = 0; i < 3000; i++) f.add(`term${i % 700}`, i, 1);
-    f.expectAsModel();
-    f.freeAll();
-    expect([...f.heap.live.keys()]).toEqual([f.shards]);
+    // The shards and their array; slots, entry, term and postings.
+    expect(f.heap.readMemStats().HeapObjects).toBe(257 + 4);
+    expect(f.requests.total).toBeGreaterThan(257 + 20);
   });
 
   it("tells terms apart that have the same hash", () => {
     const f = new Fixture();
     for (let i = 0; i < 100; i++) f.add(`t${i}`, i, 1, 42);
     f.expectAsModel(42);
-    expect(f.lookup("t100", 42)).toBeUndefined();
+    expect(f.lookup("t100", 42)).toEqual({ files: 0, occurrences: 0, top: [] });
   });
 
   it("orders the top files by count, then by number, and keeps as many as asked for", () => {
@@ -103,51 +105,77 @@ describe("the map", () => {
     [3, 9, 1, 9, 5].forEach((count, file) => {
       f.add("x", file, count);
     });
-    const bytes = new TextEncoder().encode("x");
-    expect(f.map.lookup(bytes, 1, hashTerm(bytes, 1), 3)?.top).toEqual([
+    expect(f.lookup("x", undefined, 3).top).toEqual([
       { file: 1, count: 9 },
       { file: 3, count: 9 },
       { file: 4, count: 5 },
     ]);
   });
 
-  it("gives back every block, with the size it was asked for", () => {
+  it("says how many bytes it has asked for that it still leads to", () => {
     const f = new Fixture();
-    for (let i = 0; i < 3000; i++) f.add(`term${i % 700}`, i, 1);
-    expect(f.blocks.bytesLive).toBe(f.heap.bytesLive);
-    f.freeAll();
-    expect([...f.heap.live]).toEqual([[f.shards, SHARDS_BYTES]]);
-    expect(f.blocks.bytesLive).toBe(SHARDS_BYTES);
-    expect(f.map.totals()).toEqual({ terms: 0, postings: 0, occurrences: 0 });
+    const asked = (): number => f.map.totals(f.heap.roots.get(ROOT)).askedBytes;
+    const before = asked();
+    expect(before).toBe(8 + 256 * 4 + 256 * 64);
+    f.add("ab", 0, 1);
+    // Slots for 16, the entry, its term, its postings.
+    expect(asked() - before).toBe(8 + 16 * 8 + 28 + (8 + 2) + (8 + 8));
+    // A fifth posting of two bytes does not fit 8.
+    for (let file = 1; file < 5; file++) f.add("ab", file, 1);
+    expect(asked() - before).toBe(8 + 16 * 8 + 28 + (8 + 2) + (8 + 24));
   });
 
-  it("is as it was before when the heap refuses any of the blocks an addition needs", () => {
+  it("gives the entry of a term, which may be read and written", () => {
+    const f = new Fixture();
+    f.add("word", 3, 7);
+    const bytes = new TextEncoder().encode("word");
+    const find = (length: number): number => f.map.find(f.heap.roots.get(ROOT), bytes, 0, length, hashTerm(bytes, bytes.length));
+    const { occurrences } = f.map.entry;
+    expect(occurrences.get(find(4))).toBe(7);
+    occurrences.set(find(4), 8);
+    expect(f.lookup("word").occurrences).toBe(8);
+    expect(find(3)).toBe(0);
+  });
+
+  it("is garbage as a whole when its root is set to another", () => {
+    const f = new Fixture();
+    for (let i = 0; i < 3000; i++) f.add(`term${i % 700}`, i, 1);
+    f.heap.gcSync();
+    const full = f.heap.readMemStats().HeapObjects;
+    expect(full).toBeGreaterThan(257 + 700 * 3);
+    f.heap.roots.set(ROOT, f.map.create());
+    f.heap.gcSync();
+    expect(f.heap.readMemStats().HeapObjects).toBe(257);
+    expect(f.heap.turn(() => f.heap.type(Shards).length(f.heap.roots.get(ROOT)))).toBe(256);
+    expect(f.heap.verify().broken).toEqual([]);
+  });
+
+  it("is as it was before when the heap refuses any of the objects an addition needs", () => {
     let refused = 0;
-    for (let blocksLeft = 0; blocksLeft < 200; blocksLeft++) {
-      const f = new Fixture();
-      f.heap.blocksLeft = blocksLeft;
+    for (let left = 0; left < 120; left++) {
+      const f = new Fixture(1 << 20);
+      const { alloc } = f.heap;
+      let granted = left;
+      f.heap.alloc = ((...args: Parameters<typeof alloc>) => {
+        if (granted-- === 0) throw Object.assign(new Error("full"), { code: "ERR_HEAP_EXHAUSTED" });
+        return alloc.apply(f.heap, args);
+      }) as typeof alloc;
       try {
-        for (let i = 0; i < 300; i++) {
-          const term = `t${i % 50}`;
-          const bytes = new TextEncoder().encode(term);
-          // One shard, so that its table must grow, and often.
-          f.map.add(bytes, 0, bytes.length, i % 50, i, 1);
-          let postings = f.model.get(term);
-          if (postings === undefined) f.model.set(term, (postings = new Map()));
-          postings.set(i, 1);
-        }
+        // One shard, so that its slots must grow, and often.
+        for (let i = 0; i < 300; i++) f.add(`t${i % 50}`, i, 1, i % 50);
       } catch (error) {
         expect((error as { code: string }).code).toBe("ERR_HEAP_EXHAUSTED");
         refused++;
       }
-      f.heap.blocksLeft = Infinity;
-      const totals = f.map.totals();
-      expect(totals.terms).toBe(f.model.size);
-      expect(totals.postings).toBe([...f.model.values()].reduce((sum, perFile) => sum + perFile.size, 0));
-      expect(f.blocks.bytesLive).toBe(f.heap.bytesLive);
-      f.freeAll();
-      expect([...f.heap.live.keys()]).toEqual([f.shards]);
+      f.heap.alloc = alloc;
+      const { askedBytes, terms, postings } = f.map.totals(f.heap.roots.get(ROOT));
+      expect(terms).toBe(f.model.size);
+      expect(postings).toBe([...f.model.values()].reduce((sum, perFile) => sum + perFile.size, 0));
+      f.heap.gcSync();
+      const { HeapAlloc } = f.heap.readMemStats();
+      expect(HeapAlloc).toBeGreaterThanOrEqual(askedBytes);
+      expect(HeapAlloc).toBeLessThan(askedBytes * 1.2);
     }
-    expect(refused).toBeGreaterThan(50);
+    expect(refused).toBe(120);
   });
 });

@@ -1,70 +1,88 @@
 /**
- * The map from term to postings: a hash table made of blocks of the heap, shared by all threads.
+ * The map from term to postings: a hash table of typed objects, shared by all threads.
  *
  * A term's hash picks one of 256 shards with its upper eight bits. A shard is a small hash table of its own, with its own
- * lock and its own block of slots, which grows by itself: no operation ever locks more than one shard, and threads meet
+ * mutex and its own slots, which grow by themselves: no operation ever locks more than one shard, and threads meet
  * only when they add to the same shard in the same moment.
  *
  * ```
- *  shards (one block, 64 bytes each, so that no two share a cache line)
- *  | lock | table | capacity | terms | postings | occurrences | ... |
- *             |
- *             v   slots: open addressing, linear probing, at most 3/4 full, doubled by allocate-copy-free
- *          | hash, entry | 0, 0 | hash, entry | ...
- *                    |
- *                    v   entry: one block per term, its bytes inside
- *                 | hash | postings | used | capacity | lastFile | files | occurrences | length | t e r m ... |
- *                              |
- *                              v   postings.ts
- *                           | varints ... |
+ *  Shards: | shard | shard | ...
+ *              |
+ *              v   Shard, 64 bytes, so that no two share a cache line
+ *          | lock | slots | terms | postings | occurrences | asked | ... |
+ *                     |
+ *                     v   Slots: open addressing, linear probing, at most 3/4 full, replaced by one twice as long
+ *                  | hash, entry | 0, nil | hash, entry | ...
+ *                            |
+ *                            v   Entry, one per term
+ *                         | hash | files | occurrences | lastFile | used | term | postings |
+ *                                                                          |        |
+ *                                                                          v        v   postings.ts
+ *                                                                       | bytes | | varints ... |
  * ```
  *
- * Invariants, whenever no thread holds the shard's lock: `terms` slots have a non-zero entry; `postings` is the sum of
- * the entries' `files`, `occurrences` the sum of theirs; a term is in exactly one slot, and no empty slot lies between its
- * home and that slot. Each change allocates all it needs first and then links it, so a heap that is full leaves the shard
- * as it was. Entries and slots refer to blocks by address (bytes); 0 is none. Fields without a note are guarded by the
- * shard's lock.
+ * Nothing is ever freed: what is replaced is garbage as soon as no pointer leads to it, and so is a whole map. Invariants, whenever no thread
+ * holds the shard's mutex: `terms` slots have an entry; `postings` is the sum of the entries' `files`, `occurrences` the sum of
+ * theirs, `asked` the bytes of all that the shard leads to; a term is in exactly one slot, and no empty slot lies between its home and that slot.
+ * Each change allocates all it needs first and then links it, so a heap that is full leaves the shard as it was.
+ *
+ * A map is a ref to its shards, and with all other refs it is valid in one turn: what a method takes or returns is void after `heap.safepoint()`.
+ * Entries neither move nor go while their map lives, so an entry found may be read and written for the rest of the turn.
  */
-import { record } from "@mallocgc/sysmem";
-import type { Ledger } from "./block-heap.ts";
-import { FIRST_CAPACITY, PostingReader, grownCapacity, putVarint, varintLength, zigzag } from "./postings.ts";
-import { lock, unlock } from "./spin-futex.ts";
+import { type Bound, type Heap, type Ref, array, fixed, i32, mutex, ref, struct, u32 } from "@mallocgc/runtime";
+import { FIRST_CAPACITY, Octets, PostingReader, grownCapacity, putVarint, varintLength, zigzag } from "./postings.ts";
+import { OBJECT_HEAD, Requests } from "./requests.ts";
 
-/** One shard of the map. 16 words: a cache line. */
-const Shard = record("shard", 16, {
-  lock: { access: "atomic", doc: "0 free, 1 held, 2 held and contended" },
-  table: { access: "lock:shard", doc: "address of the slots; 0 until the first term" },
-  capacity: { access: "lock:shard", doc: "number of slots, a power of two" },
-  terms: { access: "lock:shard", doc: "slots in use" },
-  postings: { access: "lock:shard", doc: "pairs of term and file" },
-  occurrences: { access: "lock:shard", doc: "tokens" },
+/** A term. */
+const Entry = struct("TermEntry", {
+  /** The term's hash. */
+  hash: i32,
+  /** Number of postings: the term's document frequency. */
+  files: u32,
+  /** Sum of the postings' counts. */
+  occurrences: u32,
+  /** File of the last posting, 0 before the first. */
+  lastFile: u32,
+  /** Bytes of postings. */
+  used: u32,
+  /** The term's bytes. */
+  term: ref(Octets),
+  postings: ref(Octets),
 });
 
-/** The head of a term's entry; the term's bytes follow it. */
-const Entry = record("entry", 8, {
-  hash: { access: "const", doc: "the term's hash" },
-  postings: { access: "lock:shard", doc: "address of the packed postings" },
-  used: { access: "lock:shard", doc: "bytes of postings" },
-  capacity: { access: "lock:shard", doc: "size of the block of postings" },
-  lastFile: { access: "lock:shard", doc: "file of the last posting, 0 before the first" },
-  files: { access: "lock:shard", doc: "number of postings: the term's document frequency" },
-  occurrences: { access: "lock:shard", doc: "sum of the postings' counts" },
-  length: { access: "const", doc: "bytes of the term" },
+const Slot = struct("TermSlot", { hash: i32, entry: ref(Entry) });
+const Slots = array(Slot);
+
+const Shard = struct("TermShard", {
+  /** Guards all the shard leads to. */
+  lock: mutex,
+  slots: ref(Slots),
+  /** Slots in use. */
+  terms: u32,
+  /** Pairs of term and file. */
+  postings: u32,
+  /** Tokens. */
+  occurrences: u32,
+  /** Bytes that were asked for, for all objects that the shard leads to. */
+  asked: u32,
+  /** The rest of the cache line. */
+  pad: fixed(u32, 10),
 });
 
-const { lock: LOCK, table: TABLE, capacity: SLOTS, terms: TERMS, postings: SHARD_POSTINGS, occurrences: SHARD_OCCURRENCES } = Shard.offset;
-const { hash: HASH, postings: POSTINGS, used: USED, capacity: CAPACITY, lastFile: LAST_FILE } = Entry.offset;
-const { files: FILES, occurrences: OCCURRENCES, length: LENGTH } = Entry.offset;
+/** A map: its shards. */
+export const Shards = array(ref(Shard));
+
+export type ShardsRef = Ref;
+export type EntryRef = Ref<"TermEntry">;
 
 /** Number of shards; the upper bits of a hash select one. */
-export const SHARDS = 256;
+const SHARDS = 256;
 const SHARD_SHIFT = 24;
-const SHARD_WORDS = Shard.words;
-const HEAD_BYTES = Entry.words * 4;
-const SLOT_BYTES = 8;
 const FIRST_SLOTS = 16;
-/** Bytes of the block that holds the shards. */
-export const SHARDS_BYTES: number = SHARDS * SHARD_WORDS * 4;
+const SHARD_BYTES = 64;
+const ENTRY_BYTES = 28;
+const SLOT_BYTES = 8;
+const NIL = 0 as Ref<never>;
 
 /** A file that holds a term, and how often. */
 export interface FileCount {
@@ -79,210 +97,225 @@ export interface TermInfo {
   readonly top: readonly FileCount[];
 }
 
-/** Sums over shards. */
+/** Sums over shards. `askedBytes`: of all objects of the map, as they were asked for. */
 export interface MapTotals {
   readonly terms: number;
   readonly postings: number;
   readonly occurrences: number;
+  readonly askedBytes: number;
 }
 
-/** One thread's view of the map whose shards lie at `shardsAddr`. */
+/** One thread's way to the maps of a heap. */
 export class TermMap {
-  private readonly i32: Int32Array;
-  private readonly u8: Uint8Array;
-  private readonly blocks: Ledger;
-  private readonly shards: number;
+  /** The fields of entries. */
+  readonly entry: Bound<typeof Entry>;
+  private readonly heap: Heap;
+  private readonly requests: Requests;
+  private readonly octets: Bound<typeof Octets>;
+  private readonly shard: Bound<typeof Shard>;
+  private readonly shards: Bound<typeof Shards>;
+  private readonly slots: Bound<typeof Slots>;
 
-  constructor(blocks: Ledger, shardsAddr: number) {
-    this.i32 = blocks.i32;
-    this.u8 = blocks.u8;
-    this.blocks = blocks;
-    this.shards = shardsAddr >>> 2;
+  constructor(heap: Heap, requests: Requests = new Requests()) {
+    this.heap = heap;
+    this.requests = requests;
+    this.entry = heap.type(Entry);
+    this.octets = heap.type(Octets);
+    this.shard = heap.type(Shard);
+    this.shards = heap.type(Shards);
+    this.slots = heap.type(Slots);
+  }
+
+  /** A new, empty map. @throws HeapExhaustedError. */
+  create(): ShardsRef {
+    const map = this.heap.alloc(this.shards, SHARDS);
+    this.requests.note(OBJECT_HEAD + SHARDS * 4);
+    for (let i = 0; i < SHARDS; i++) {
+      this.shards.at.set(map, i, this.heap.alloc(this.shard));
+      this.requests.note(SHARD_BYTES);
+    }
+    return map;
   }
 
   /**
    * Adds the posting (term, file, count). A file adds each of its terms once.
    *
    * @param bytes holds the term's bytes from `start` on, `length` of them; `hash` is their `hashTerm`.
-   * @throws whatever the heap throws when it is full; the map is then as it was.
+   * @throws HeapExhaustedError when the heap is full; the map is then as it was.
    */
-  add(bytes: Uint8Array, start: number, length: number, hash: number, file: number, count: number): void {
-    const i32 = this.i32;
-    const shard = this.shardOf(hash);
-    lock(i32, shard + LOCK);
+  add(map: ShardsRef, bytes: Uint8Array, start: number, length: number, hash: number, file: number, count: number): void {
+    const { shard: Shard } = this;
+    const shard = this.shardOf(map, hash);
+    Shard.lock.lock(shard);
     try {
       const found = this.findLocked(shard, bytes, start, length, hash);
       if (found === 0) this.insertLocked(shard, bytes, start, length, hash, file, count);
-      else this.appendLocked(found, file, count);
-      i32[shard + SHARD_POSTINGS]!++;
-      i32[shard + SHARD_OCCURRENCES]! += count;
+      else this.appendLocked(shard, found, file, count);
+      Shard.postings.set(shard, Shard.postings.get(shard) + 1);
+      Shard.occurrences.set(shard, Shard.occurrences.get(shard) + count);
     } finally {
-      unlock(i32, shard + LOCK);
+      Shard.lock.unlock(shard);
     }
   }
 
-  /** What is known of a term, with the `top` files that hold it most often; undefined when no file does. */
-  lookup(bytes: Uint8Array, length: number, hash: number, top: number): TermInfo | undefined {
-    const { i32, u8 } = this;
-    const shard = this.shardOf(hash);
-    lock(i32, shard + LOCK);
+  /** The term's entry, or nil. */
+  find(map: ShardsRef, bytes: Uint8Array, start: number, length: number, hash: number): EntryRef {
+    const shard = this.shardOf(map, hash);
+    this.shard.lock.lock(shard);
+    const found = this.findLocked(shard, bytes, start, length, hash);
+    this.shard.lock.unlock(shard);
+    return found;
+  }
+
+  /** Calls `visit` for each posting of a term, in the order in which they were added, with the shard locked. What `visit` throws is thrown. */
+  forEachPosting(map: ShardsRef, bytes: Uint8Array, hash: number, visit: (file: number, count: number) => void): Omit<TermInfo, "top"> {
+    const { shard: Shard, entry: Entry } = this;
+    const shard = this.shardOf(map, hash);
+    Shard.lock.lock(shard);
     try {
-      const addr = this.findLocked(shard, bytes, 0, length, hash);
-      if (addr === 0) return undefined;
-      const e = addr >>> 2;
-      const best: FileCount[] = [];
-      const reader = new PostingReader(u8, i32[e + POSTINGS]! >>> 0, i32[e + USED]!);
-      while (reader.next()) keepTop(best, top, reader.file, reader.count);
-      return { files: i32[e + FILES]!, occurrences: i32[e + OCCURRENCES]! >>> 0, top: best };
+      const entry = this.findLocked(shard, bytes, 0, bytes.length, hash);
+      if (entry === 0) return { files: 0, occurrences: 0 };
+      const reader = new PostingReader(this.octets.at, Entry.postings.get(entry), Entry.used.get(entry));
+      while (reader.next()) visit(reader.file, reader.count);
+      return { files: Entry.files.get(entry), occurrences: Entry.occurrences.get(entry) };
     } finally {
-      unlock(i32, shard + LOCK);
+      Shard.lock.unlock(shard);
     }
   }
 
-  /** The sums of all shards, each taken under its lock; exact when no thread is adding. */
-  totals(): MapTotals {
-    const i32 = this.i32;
-    let [terms, postings, occurrences] = [0, 0, 0];
-    for (let n = 0; n < SHARDS; n++) {
-      const shard = this.shards + n * SHARD_WORDS;
-      lock(i32, shard + LOCK);
-      terms += i32[shard + TERMS]!;
-      postings += i32[shard + SHARD_POSTINGS]!;
-      occurrences += i32[shard + SHARD_OCCURRENCES]! >>> 0;
-      unlock(i32, shard + LOCK);
+  /** What is known of a term, with the `limit` files that hold it most often. */
+  lookup(map: ShardsRef, bytes: Uint8Array, hash: number, limit: number): TermInfo {
+    const top: FileCount[] = [];
+    const known = this.forEachPosting(map, bytes, hash, (file, count) => {
+      keepTop(top, limit, file, count);
+    });
+    return { ...known, top };
+  }
+
+  /** The sums of all shards, each taken under its mutex; exact when no thread is adding. */
+  totals(map: ShardsRef): MapTotals {
+    const { shard: Shard } = this;
+    let [terms, postings, occurrences, askedBytes] = [0, 0, 0, OBJECT_HEAD + SHARDS * (4 + SHARD_BYTES)];
+    for (let i = 0; i < SHARDS; i++) {
+      const shard = this.shards.at.get(map, i);
+      Shard.lock.lock(shard);
+      terms += Shard.terms.get(shard);
+      postings += Shard.postings.get(shard);
+      occurrences += Shard.occurrences.get(shard);
+      askedBytes += Shard.asked.get(shard);
+      Shard.lock.unlock(shard);
     }
-    return { terms, postings, occurrences };
+    return { terms, postings, occurrences, askedBytes };
   }
 
-  /** Frees every block of shard `n`, and leaves it empty. */
-  freeShard(n: number): void {
-    const i32 = this.i32;
-    const shard = this.shards + n * SHARD_WORDS;
-    lock(i32, shard + LOCK);
-    try {
-      const table = i32[shard + TABLE]! >>> 0;
-      const slots = i32[shard + SLOTS]!;
-      const first = table >>> 2;
-      for (let slot = 0; slot < slots; slot++) {
-        const addr = i32[first + slot * 2 + 1]! >>> 0;
-        if (addr === 0) continue;
-        const e = addr >>> 2;
-        const length = i32[e + LENGTH]!;
-        this.blocks.free(i32[e + POSTINGS]! >>> 0, i32[e + CAPACITY]!);
-        this.blocks.free(addr, HEAD_BYTES + length);
-      }
-      if (table !== 0) this.blocks.free(table, slots * SLOT_BYTES);
-      i32.fill(0, shard + TABLE, shard + SHARD_WORDS);
-    } finally {
-      unlock(i32, shard + LOCK);
-    }
+  private shardOf(map: ShardsRef, hash: number): Ref<"TermShard"> {
+    return this.shards.at.get(map, hash >>> SHARD_SHIFT);
   }
 
-  private shardOf(hash: number): number {
-    return this.shards + (hash >>> SHARD_SHIFT) * SHARD_WORDS;
-  }
-
-  /** The address of the term's entry, or 0. */
-  private findLocked(shard: number, bytes: Uint8Array, start: number, length: number, hash: number): number {
-    const i32 = this.i32;
-    const table = i32[shard + TABLE]! >>> 2;
-    if (table === 0) return 0;
-    const mask = i32[shard + SLOTS]! - 1;
-    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const addr = i32[table + slot * 2 + 1]! >>> 0;
-      if (addr === 0) return 0;
-      if (i32[table + slot * 2] === hash && this.holds(addr, bytes, start, length)) return addr;
+  private findLocked(shard: Ref<"TermShard">, bytes: Uint8Array, start: number, length: number, hash: number): EntryRef {
+    const slots = this.shard.slots.get(shard);
+    if (slots === 0) return NIL;
+    const { hash: hashes, entry: entries } = this.slots.at;
+    const mask = this.slots.length(slots) - 1;
+    for (let i = hash & mask; ; i = (i + 1) & mask) {
+      const entry = entries.get(slots, i);
+      if (entry === 0) return NIL;
+      if (hashes.get(slots, i) === hash && this.holds(entry, bytes, start, length)) return entry;
     }
   }
 
-  private holds(addr: number, bytes: Uint8Array, start: number, length: number): boolean {
-    if (this.i32[(addr >>> 2) + LENGTH] !== length) return false;
-    const u8 = this.u8;
-    const at = addr + HEAD_BYTES;
-    for (let i = 0; i < length; i++) if (u8[at + i] !== bytes[start + i]) return false;
+  private holds(entry: EntryRef, bytes: Uint8Array, start: number, length: number): boolean {
+    const octets = this.octets;
+    const term = this.entry.term.get(entry);
+    if (octets.length(term) !== length) return false;
+    for (let i = 0; i < length; i++) if (octets.at.get(term, i) !== bytes[start + i]) return false;
     return true;
   }
 
-  private insertLocked(
-    shard: number,
-    bytes: Uint8Array,
-    start: number,
-    length: number,
-    hash: number,
-    file: number,
-    count: number,
-  ): void {
-    const { i32, u8, blocks } = this;
-    const terms = i32[shard + TERMS]! + 1;
-    if (terms * 4 > i32[shard + SLOTS]! * 3) this.growLocked(shard);
-    const addr = blocks.malloc(HEAD_BYTES + length);
-    const e = addr >>> 2;
-    try {
-      const capacity = Math.max(FIRST_CAPACITY, grownCapacity(0, varintLength(zigzag(file)) + varintLength(count)));
-      i32[e + POSTINGS] = blocks.malloc(capacity);
-      i32[e + CAPACITY] = capacity;
-    } catch (error) {
-      blocks.free(addr, HEAD_BYTES + length);
-      throw error;
-    }
-    i32[e + HASH] = hash;
-    i32[e + LENGTH] = length;
-    for (let i = 0; i < length; i++) u8[addr + HEAD_BYTES + i] = bytes[start + i]!;
-    this.appendLocked(addr, file, count);
-    putSlot(i32, i32[shard + TABLE]! >>> 2, i32[shard + SLOTS]! - 1, hash, addr);
-    i32[shard + TERMS] = terms;
+  private insertLocked(shard: Ref<"TermShard">, bytes: Uint8Array, start: number, length: number, hash: number, file: number, count: number): void {
+    const { shard: Shard, entry: Entry, octets } = this;
+    const terms = Shard.terms.get(shard) + 1;
+    this.makeRoomLocked(shard, terms);
+    const needed = varintLength(zigzag(file)) + varintLength(count);
+    const capacity = needed <= FIRST_CAPACITY ? FIRST_CAPACITY : grownCapacity(FIRST_CAPACITY, needed);
+    const term = this.newOctets(length);
+    const postings = this.newOctets(capacity);
+    const entry = this.heap.alloc(Entry);
+    this.requests.note(ENTRY_BYTES);
+    for (let i = 0; i < length; i++) octets.at.set(term, i, bytes[start + i]!);
+    Entry.hash.set(entry, hash);
+    Entry.term.set(entry, term);
+    Entry.postings.set(entry, postings);
+    this.appendLocked(shard, entry, file, count);
+    this.put(Shard.slots.get(shard), hash, entry);
+    Shard.terms.set(shard, terms);
+    this.ask(shard, ENTRY_BYTES + 2 * OBJECT_HEAD + length + capacity);
   }
 
-  private appendLocked(addr: number, file: number, count: number): void {
-    const { i32, u8 } = this;
-    const e = addr >>> 2;
-    const difference = zigzag(file - i32[e + LAST_FILE]!);
-    const used = i32[e + USED]!;
+  private appendLocked(shard: Ref<"TermShard">, entry: EntryRef, file: number, count: number): void {
+    const { entry: Entry } = this;
+    const octets = this.octets.at;
+    const difference = zigzag(file - Entry.lastFile.get(entry));
+    const used = Entry.used.get(entry);
     const needed = used + varintLength(difference) + varintLength(count);
-    if (needed > i32[e + CAPACITY]!) this.growPostingsLocked(e, needed);
-    const at = putVarint(u8, (i32[e + POSTINGS]! >>> 0) + used, difference);
-    putVarint(u8, at, count);
-    i32[e + USED] = needed;
-    i32[e + LAST_FILE] = file;
-    i32[e + FILES]!++;
-    i32[e + OCCURRENCES]! += count;
+    let postings = Entry.postings.get(entry);
+    if (needed > this.octets.length(postings)) postings = this.growPostingsLocked(shard, entry, needed);
+    const at = putVarint(octets, postings, used, difference);
+    putVarint(octets, postings, at, count);
+    Entry.used.set(entry, needed);
+    Entry.lastFile.set(entry, file);
+    Entry.files.set(entry, Entry.files.get(entry) + 1);
+    Entry.occurrences.set(entry, Entry.occurrences.get(entry) + count);
   }
 
-  private growPostingsLocked(e: number, needed: number): void {
-    const { i32, u8, blocks } = this;
-    const old = i32[e + POSTINGS]! >>> 0;
-    const oldCapacity = i32[e + CAPACITY]!;
-    const capacity = grownCapacity(oldCapacity, needed);
-    const addr = blocks.malloc(capacity);
-    u8.copyWithin(addr, old, old + i32[e + USED]!);
-    i32[e + POSTINGS] = addr;
-    i32[e + CAPACITY] = capacity;
-    blocks.free(old, oldCapacity);
+  private growPostingsLocked(shard: Ref<"TermShard">, entry: EntryRef, needed: number): Ref {
+    const { entry: Entry, octets } = this;
+    const old = Entry.postings.get(entry);
+    const capacity = grownCapacity(octets.length(old), needed);
+    const postings = this.newOctets(capacity);
+    for (let i = Entry.used.get(entry) - 1; i >= 0; i--) octets.at.set(postings, i, octets.at.get(old, i));
+    Entry.postings.set(entry, postings);
+    this.ask(shard, capacity - octets.length(old));
+    return postings;
   }
 
-  private growLocked(shard: number): void {
-    const { i32, blocks } = this;
-    const old = i32[shard + TABLE]! >>> 0;
-    const oldSlots = i32[shard + SLOTS]!;
-    const slots = oldSlots === 0 ? FIRST_SLOTS : oldSlots * 2;
-    const addr = blocks.malloc(slots * SLOT_BYTES);
-    const from = old >>> 2;
-    for (let slot = 0; slot < oldSlots; slot++) {
-      const entry = i32[from + slot * 2 + 1]!;
-      if (entry !== 0) putSlot(i32, addr >>> 2, slots - 1, i32[from + slot * 2]!, entry);
+  /** Sees to it that `terms` terms take no more than 3/4 of the slots. */
+  private makeRoomLocked(shard: Ref<"TermShard">, terms: number): void {
+    const { shard: Shard, slots: Slots } = this;
+    const old = Shard.slots.get(shard);
+    const length = old === 0 ? 0 : Slots.length(old);
+    if (terms * 4 <= length * 3) return;
+    const longer = length === 0 ? FIRST_SLOTS : length * 2;
+    const slots = this.heap.alloc(Slots, longer);
+    this.requests.note(OBJECT_HEAD + longer * SLOT_BYTES);
+    for (let i = 0; i < length; i++) {
+      const entry = Slots.at.entry.get(old, i);
+      if (entry !== 0) this.put(slots, Slots.at.hash.get(old, i), entry);
     }
-    i32[shard + TABLE] = addr;
-    i32[shard + SLOTS] = slots;
-    if (old !== 0) blocks.free(old, oldSlots * SLOT_BYTES);
+    Shard.slots.set(shard, slots);
+    this.ask(shard, (longer - length) * SLOT_BYTES + (length === 0 ? OBJECT_HEAD : 0));
   }
-}
 
-/** Puts an entry that is not in the table into the first free slot from its home on. */
-function putSlot(i32: Int32Array, table: number, mask: number, hash: number, entry: number): void {
-  let slot = hash & mask;
-  while (i32[table + slot * 2 + 1] !== 0) slot = (slot + 1) & mask;
-  i32[table + slot * 2] = hash;
-  i32[table + slot * 2 + 1] = entry;
+  /** Puts an entry that is not in the slots into the first free one from its home on. */
+  private put(slots: Ref, hash: number, entry: EntryRef): void {
+    const { slots: Slots } = this;
+    const mask = Slots.length(slots) - 1;
+    let i = hash & mask;
+    while (Slots.at.entry.get(slots, i) !== 0) i = (i + 1) & mask;
+    Slots.at.hash.set(slots, i, hash);
+    Slots.at.entry.set(slots, i, entry);
+  }
+
+  private newOctets(length: number): Ref {
+    const octets = this.heap.alloc(this.octets, length);
+    this.requests.note(OBJECT_HEAD + length);
+    return octets;
+  }
+
+  /** The shard leads to objects of so many bytes more. */
+  private ask(shard: Ref<"TermShard">, nbytes: number): void {
+    this.shard.asked.set(shard, this.shard.asked.get(shard) + nbytes);
+  }
 }
 
 /** Keeps the `limit` best of what was offered so far: highest count first, then lowest file. */

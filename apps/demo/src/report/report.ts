@@ -22,7 +22,7 @@ export interface SizeClassLine {
 
 /** Where the bytes of the heap in use go. */
 export interface Fragmentation {
-  /** Bytes that the index asked for and has not freed. */
+  /** Bytes that were asked for, for all objects of the index. */
   readonly askedBytes: number;
   /** Bytes of the slots that these live in (`HeapAlloc`). */
   readonly slotBytes: number;
@@ -44,8 +44,56 @@ export interface WorkerLine {
   readonly seconds: number;
   /** Millions of bytes per second. */
   readonly mbPerSec: number;
+  /** Objects that it asked of the heap. */
   readonly mallocs: number;
-  readonly frees: number;
+  /** Questions that it answered between files. */
+  readonly answers: number;
+  /** The longest that one of its operations was held up by the collector, in all rounds, in microseconds. */
+  readonly maxStallUs: number;
+}
+
+/** One round: everything indexed once. */
+export interface RoundLine {
+  /** From 1. */
+  readonly round: number;
+  /** Wall time, all workers. */
+  readonly seconds: number;
+  /** Millions of bytes of text per second, of all workers. */
+  readonly mbPerSec: number;
+  /** Collections that ended their marking in it, the forced one after it included. */
+  readonly cycles: number;
+  /** Questions that the workers answered meanwhile, and those whose answers were wrong. */
+  readonly answers: number;
+  readonly wrongAnswers: number;
+  /** The live index: `HeapAlloc` after the forced collection at the round's end. */
+  readonly liveBytes: number;
+  /** The most of `HeapInuse`, and of memory: all that the heap has from the system and has not given back (`Sys - HeapReleased`). */
+  readonly peakBytesInUse: number;
+  readonly peakMemoryBytes: number;
+  /** peakMemoryBytes / liveBytes. */
+  readonly peakRatio: number;
+}
+
+/** One collection. */
+export interface CycleLine {
+  readonly round: number;
+  /** From 1. */
+  readonly cycle: number;
+  /** In the form of Go's `gctrace=1`. */
+  readonly trace: string;
+  /** Bytes found alive, and the heap size that the cycle was to end at. */
+  readonly liveBytes: number;
+  readonly goalBytes: number;
+  /** The longest that an operation of any thread was held up, since the last cycle's marking was over, in microseconds. */
+  readonly maxStallUs: number;
+}
+
+/** The most memory, against the live index. */
+export interface MemoryFigures {
+  readonly liveBytes: number;
+  readonly peakBytesInUse: number;
+  readonly peakMemoryBytes: number;
+  readonly peakRatio: number;
 }
 
 /** A query and its answer. */
@@ -84,18 +132,37 @@ export interface IndexReport {
   readonly bytesInUse: number;
   /** Bytes of live objects (`HeapAlloc`). */
   readonly bytesAllocated: number;
-  /** Live objects (`HeapObjects`; blocks below 16 bytes share one). */
+  /** Live objects (`HeapObjects`). */
   readonly objects: number;
-  /** Blocks that the index asked for, and those it outgrew and freed on the way. */
+  /** Objects that the index asked for in all rounds, and objects that were collected (`Frees`). */
   readonly mallocs: number;
   readonly frees: number;
-  /** Wall time of indexing, all workers. */
+  /** Wall time of the last round's indexing, all workers. */
   readonly seconds: number;
   /** Millions of bytes of text per second and worker: bytesRead / seconds / workers. */
   readonly mbPerSecPerWorker: number;
+  /** The last round's. */
   readonly perWorker: readonly WorkerLine[];
   readonly sizeClasses: readonly SizeClassLine[];
   readonly fragmentation: Fragmentation;
+  /** Rounds that were begun, each with its line. */
+  readonly rounds: number;
+  readonly perRound: readonly RoundLine[];
+  /** Growth that begins a collection, in per cent. */
+  readonly gcPercent: number;
+  /** Whether each collection marked everything a second time, to be compared. */
+  readonly gcCheckMark: boolean;
+  /** Collections, each with its line. */
+  readonly cycles: number;
+  readonly perCycle: readonly CycleLine[];
+  /** Questions answered while files were indexed, those answered wrongly, and the first of these as sentences. */
+  readonly answers: number;
+  readonly wrongAnswers: number;
+  readonly wrongFindings: readonly string[];
+  /** The longest that any operation of any thread was held up by the collector, in microseconds. */
+  readonly maxStallUs: number;
+  /** Of all rounds; the live index is the last. */
+  readonly memory: MemoryFigures;
   /** Resident bytes of the process with heap and workers there, nothing indexed. */
   readonly rssBefore: number;
   /** Resident bytes with the index finished. */
@@ -104,14 +171,12 @@ export interface IndexReport {
   readonly exhausted: string | null;
 }
 
-/** The heap once everything is freed. */
-export interface FreeReport {
-  /** Blocks that were freed, the index's root and file names included. */
-  readonly blocksFreed: number;
-  /** Wall time of freeing, all workers at once. */
-  readonly freeSeconds: number;
-  /** Bytes that the index asked for and never freed: 0 unless something is wrong. */
-  readonly leakedBytes: number;
+/** The heap once its roots have let everything go. */
+export interface DropReport {
+  /** Objects that died with the index. */
+  readonly objectsCollected: number;
+  /** Wall time from dropping the roots to the end of a collection. */
+  readonly dropSeconds: number;
   /** `HeapObjects`, `HeapInuse` and `HeapReleased` after `freeOSMemory`. */
   readonly objectsAfter: number;
   readonly bytesInUseAfter: number;
@@ -120,17 +185,17 @@ export interface FreeReport {
   readonly osBackend: string;
   /** Bytes that `freeOSMemory` gave back to the operating system. */
   readonly bytesReturned: number;
-  /** The most resident bytes seen from then until the index began to be freed. */
+  /** The most resident bytes seen until the index was dropped. */
   readonly rssPeak: number;
-  /** Resident bytes with the index freed and pages given back, workers still there. */
+  /** Resident bytes with the index collected and pages given back, workers still there. */
   readonly rssAfter: number;
-  /** Number of broken invariants found by the verifier, with the index whole and again with it freed. */
+  /** Number of broken invariants found by the verifier, after each round and again with the index dropped. */
   readonly verifyErrors: number;
   readonly verifyFindings: readonly string[];
 }
 
 /** The whole run. Bytes are bytes, times are seconds unless the name says otherwise. */
-export interface RunReport extends IndexReport, FreeReport {
+export interface RunReport extends IndexReport, DropReport {
   readonly queries: readonly QueryLine[];
 }
 

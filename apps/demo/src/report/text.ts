@@ -1,6 +1,6 @@
-/** The report as text, in the order in which the run goes: what was indexed, what the heap looks like, what was given back. */
+/** The report as text, in the order in which the run goes: what was indexed, how the rounds went, what the heap looks like, what was given back. */
 import { bytes, count, plural, table } from "./format.ts";
-import type { FreeReport, IndexReport, QueryLine } from "./report.ts";
+import type { DropReport, IndexReport, QueryLine } from "./report.ts";
 
 /** What was indexed, and the heap that holds it. */
 export function indexText(r: IndexReport): string {
@@ -10,14 +10,24 @@ Indexed ${plural(r.files, "file")} (${bytes(r.bytesRead)}) in ${r.seconds.toFixe
   terms        ${count(r.terms)}
   postings     ${count(r.postings)}, of ${count(r.occurrences)} occurrences
   heap         ${bytes(r.bytesInUse)} in use of ${bytes(r.maxBytes)}, ${plural(r.objects, "object")}
-  blocks       ${count(r.mallocs)} asked for, ${count(r.frees)} outgrown and freed on the way
+  objects      ${count(r.mallocs)} asked for, ${count(r.frees)} collected on the way
   speed        ${r.mbPerSecPerWorker.toFixed(1)} MB/s per worker
   RSS          ${bytes(r.rssBefore)} before, ${bytes(r.rssIndexed)} now
 
 ${table(
-  ["worker", "files", "text", "MB/s", "mallocs", "frees"],
-  r.perWorker.map((w) => [String(w.worker), count(w.files), bytes(w.bytesRead), w.mbPerSec.toFixed(1), count(w.mallocs), count(w.frees)]),
+  ["worker", "files", "text", "MB/s", "mallocs", "answers", "longest stall"],
+  r.perWorker.map((w) => [
+    String(w.worker),
+    count(w.files),
+    bytes(w.bytesRead),
+    w.mbPerSec.toFixed(1),
+    count(w.mallocs),
+    count(w.answers),
+    micros(w.maxStallUs),
+  ]),
 )}
+
+${roundsText(r)}
 
 Size classes in use
 ${table(
@@ -46,16 +56,48 @@ export function queryText(q: QueryLine): string {
   return [`${q.term}: in ${plural(q.files, "file")}, ${plural(q.occurrences, "time")} (${who})`, ...top].join("\n");
 }
 
-/** What freeing the index did. */
-export function freeText(r: FreeReport & Pick<IndexReport, "rssBefore">): string {
+/** What letting the index go did. */
+export function dropText(r: DropReport & Pick<IndexReport, "rssBefore">): string {
   const verdict = r.verifyErrors === 0 ? "nothing broken" : `${plural(r.verifyErrors, "invariant")} BROKEN:\n    ${r.verifyFindings.join("\n    ")}`;
   return `
-Freed ${plural(r.blocksFreed, "block")} in ${r.freeSeconds.toFixed(2)} s${r.leakedBytes === 0 ? "" : `; ${bytes(r.leakedBytes)} LEAKED`}
+Dropped the index; ${plural(r.objectsCollected, "object")} collected in ${r.dropSeconds.toFixed(2)} s${r.objectsAfter === 0 ? "" : `; ${plural(r.objectsAfter, "object")} LEFT`}
   heap         ${bytes(r.bytesInUseAfter)} in use, ${plural(r.objectsAfter, "object")}, ${bytes(r.bytesReleasedAfter)} released
   verifier     ${verdict}
   freeOSMemory ${r.osBackend === "none" ? "gave nothing back: this system or Node has no way to take pages (install koffi)" : `gave back ${bytes(r.bytesReturned)} through ${r.osBackend}`}
   RSS          ${bytes(r.rssBefore)} before, ${bytes(r.rssPeak)} at the peak, ${bytes(r.rssAfter)} now
 `;
+}
+
+/** Each round and each collection, and the most memory against the live index. */
+function roundsText(r: IndexReport): string {
+  const { memory } = r;
+  const answers = r.answers === 0 ? "none asked" : `${count(r.answers)} between files, ${r.wrongAnswers === 0 ? "each right" : `${count(r.wrongAnswers)} WRONG:\n    ${r.wrongFindings.join("\n    ")}`}`;
+  return `${table(
+    ["round", "seconds", "MB/s", "cycles", "answers", "live index", "peak in use", "peak memory", "to live"],
+    r.perRound.map((round) => [
+      String(round.round),
+      round.seconds.toFixed(2),
+      round.mbPerSec.toFixed(1),
+      count(round.cycles),
+      count(round.answers),
+      bytes(round.liveBytes),
+      bytes(round.peakBytesInUse),
+      bytes(round.peakMemoryBytes),
+      round.peakRatio.toFixed(2),
+    ]),
+  )}
+
+Collections (${plural(r.cycles, "cycle")} at gcPercent ${r.gcPercent}${r.gcCheckMark ? ", each marked twice and compared" : ""})
+  memory         ${bytes(memory.peakMemoryBytes)} at the peak, ${memory.peakRatio.toFixed(2)} times the live index (${bytes(memory.liveBytes)})
+  answers        ${answers}
+  longest stall  ${micros(r.maxStallUs)}, of any operation of any thread
+
+${r.perCycle.map((c) => `  ${c.trace}  (live ${bytes(c.liveBytes)}, goal ${bytes(c.goalBytes)}, longest stall ${micros(c.maxStallUs)})`).join("\n")}
+`;
+}
+
+function micros(us: number): string {
+  return us < 1000 ? `${us.toFixed(0)} us` : `${(us / 1000).toFixed(1)} ms`;
 }
 
 function skipped(r: IndexReport): string {

@@ -23,10 +23,10 @@ export class Crew {
   private constructor() {}
 
   /** Starts `size` workers; done when all have attached to the heap. */
-  static async start(size: number, start: WorkerStart): Promise<Crew> {
+  static async start(size: number, start: Omit<WorkerStart, "worker">): Promise<Crew> {
     const crew = new Crew();
     try {
-      await Promise.all(Array.from({ length: size }, () => crew.hire(start)));
+      await Promise.all(Array.from({ length: size }, (_, worker) => crew.hire({ ...start, worker })));
     } catch (error) {
       await crew.end();
       throw error;

@@ -1,33 +1,39 @@
 /** What the main thread and the workers say to each other. Text and index never travel: they are in the shared heap. */
 import type { HeapHandle } from "@mallocgc/runtime";
 import type { Answer } from "../index/inverted-index.ts";
+import type { SizeCount } from "../report/request-sizes.ts";
 import type { SkipReason } from "../text/read-file.ts";
+import type { Question } from "./questions.ts";
 
 /** What a worker is started with. */
 export interface WorkerStart {
   readonly handle: HeapHandle;
-  /** Address of the index's root block. */
-  readonly root: number;
   /** The directory that relative file names start from. */
   readonly base: string;
+  /** What is asked between files. */
+  readonly questions: readonly Question[];
+  /** The worker's number, from 0. */
+  readonly worker: number;
 }
 
-/** What a worker did while indexing. */
+/** What a worker did in one round. */
 export interface IndexingDone {
   readonly files: number;
   readonly skipped: readonly { readonly file: string; readonly reason: SkipReason }[];
   readonly bytesRead: number;
+  /** From its first file to the end of its last. */
   readonly seconds: number;
+  /** Objects that it asked of the heap. */
+  readonly requests: number;
+  /** Questions that were answered meanwhile, and how many of them wrongly. */
+  readonly answers: number;
+  readonly wrong: number;
+  /** The first wrong answers of all rounds so far. */
+  readonly findings: readonly string[];
+  /** The longest that an operation of this worker was held up by the collector, in all rounds so far. */
+  readonly maxStallUs: number;
   /** The message of the `HeapExhaustedError` that stopped this worker. */
   readonly exhausted?: string;
-}
-
-/** What a worker asked of the heap, all in all. */
-export interface LedgerSums {
-  readonly mallocs: number;
-  readonly frees: number;
-  readonly bytesLive: number;
-  readonly sizes: readonly (readonly [size: number, count: number])[];
 }
 
 /** A query's answer, with the time the worker took. */
@@ -41,14 +47,12 @@ export type Plain = Readonly<Record<string, never>>;
 
 /** Each request with its reply. */
 export interface Exchanges {
-  /** Take files and index them until none is left. */
-  index: { request: Plain; reply: IndexingDone };
+  /** Take part in the index of that number: answer from the old one until it is there, then take files until none is left. */
+  index: { request: { readonly round: number }; reply: IndexingDone };
   /** Answer for one term, given as its UTF-8 bytes after folding. */
   query: { request: { readonly term: Uint8Array; readonly top: number }; reply: Timed };
-  /** Say what was asked of the heap so far. */
-  ledger: { request: Plain; reply: LedgerSums };
-  /** Free shards until none is left. */
-  free: { request: Plain; reply: LedgerSums };
+  /** Say what sizes were asked of the heap so far. */
+  sizes: { request: Plain; reply: readonly SizeCount[] };
   /** Let go of the heap. The thread lives on, so that memory is compared under like conditions. */
   detach: { request: Plain; reply: null };
 }
