@@ -330,8 +330,15 @@ export class Collector implements CollectorHooks {
     return true;
   }
 
+  /**
+   * Scans every marked object once more, span by span: each is really scanned, since the stack has room for what one span has, so each round of this marks something
+   * more or is the last, however little memory there is for work.
+   */
   private rescan(): void {
-    for (const s of allSpans(this.layers)) this.marker.rescanMarked(s);
+    for (const s of allSpans(this.layers)) {
+      this.marker.rescanMarked(s);
+      this.marker.drain(Infinity);
+    }
     this.marker.flushLocal();
   }
 
