@@ -65,10 +65,10 @@ export class Turns {
     if (this.depth === 0) {
       if (this.open) this.end();
       this.begin();
-      this.runDue();
     }
     this.depth++;
     try {
+      if (this.depth === 1) this.runDue();
       const result = fn();
       if (isThenable(result)) {
         throw new HeapError("ERR_TURN", "a turn ends when its function returns, so that must not be asynchronous: hold what has to last longer in a handle, and take several turns");
@@ -134,13 +134,16 @@ export class Turns {
     this.between.step();
     if (this.between.due && !this.running) {
       this.begin();
-      this.runDue();
-      this.open = false;
-      this.mutator.leave();
+      try {
+        this.runDue();
+      } finally {
+        this.open = false;
+        this.mutator.leave();
+      }
     }
   }
 
-  /** In a turn: calls what is due. A function that is called may take turns of its own; what becomes due then waits. */
+  /** In a turn: calls what is due. A function that is called may take turns of its own; what becomes due then waits. Throws what the program's `onError` throws. */
   private runDue(): void {
     if (this.running || !this.between.due) return;
     this.running = true;
