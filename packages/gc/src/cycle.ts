@@ -233,7 +233,7 @@ export class Cycle {
 
   private markRoots(): void {
     const { mem, f64, gc } = this;
-    const { roots, forEachFinalizer, marker, now } = this.parts;
+    const { roots, marker, now } = this.parts;
     f64[(gc + G.rootsAt) >>> 1] = now();
     let words = 0;
     for (const source of roots) {
@@ -242,10 +242,16 @@ export class Cycle {
         words += length;
       }
     }
-    forEachFinalizer((addr) => marker.scanObject(addr));
-    marker.flushLocal();
+    this.scanFinalizers();
     f64[(gc + G.rootBytes) >>> 1] = words * 4;
     Atomics.store(mem, gc + G.marking, 1);
+  }
+
+  /** Marks what objects with finalizers lead to, and not themselves. */
+  private scanFinalizers(): void {
+    const { forEachFinalizer, marker } = this.parts;
+    forEachFinalizer((addr) => { marker.scanObject(addr); });
+    marker.flushLocal();
   }
 
   /** Whether any thread has work of its own in hand. */
@@ -287,11 +293,14 @@ export class Cycle {
     if (marker.takeOverflow()) {
       Atomics.add(mem, gc + G.workSeq, 1);
       this.parts.rescan();
+      // An object with a finalizer has no mark to be found by: its entry may be among those that were dropped.
+      this.scanFinalizers();
       return this.go(STEP_DRAIN);
     }
     this.setPhase(PHASE_TERM);
-    // Pairs with Mutator.reviveIfAlive: whoever has revived an object and then still saw MARK is seen here.
-    if (Atomics.load(mem, gc + G.revived) !== mem[gc + G.roundRevived]) {
+    // Pairs with Mutator.reviveIfAlive and Mutator.announceMarking: whoever has revived an object, or is about to mark, and then still saw MARK is seen here.
+    const revived = Atomics.load(mem, gc + G.revived) !== mem[gc + G.roundRevived];
+    if (revived || this.someoneMarks() || Atomics.load(mem, gc + G.workSeq) !== mem[gc + G.roundSeq] || !marker.nothingToTake()) {
       this.setPhase(PHASE_MARK);
       return this.go(STEP_DRAIN);
     }

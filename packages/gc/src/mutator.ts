@@ -26,16 +26,17 @@ import { MSpan, SCAN_NEVER, type Marks, type SpanPtr, type Spans } from "@malloc
 import type { Ptr, Region } from "@mallocgc/sysmem";
 import { GREY_ENTRIES, GcProcessor, GcRecord } from "./gc-record.ts";
 import type { Marker } from "./marker.ts";
-import { PHASE_MARK, PHASE_OFF, PHASE_SWEEP, PHASE_TERM, phaseOf } from "./phase.ts";
+import { PHASE_ARM, PHASE_MARK, PHASE_OFF, PHASE_SWEEP, PHASE_TERM, phaseOf } from "./phase.ts";
 import type { Barrier } from "./root-source.ts";
 import { CLAIMED, IN_TURN, ONE_TURN } from "./turn-word.ts";
 
 const { phase: PHASE, flushSeq: FLUSH_SEQ, wake: WAKE, workSeq: WORK_SEQ, revived: REVIVED, maxStallUs: G_MAX_STALL } = GcRecord.offset;
-const { phaseSeen: PHASE_SEEN, turn: TURN, flushSeen: FLUSH_SEEN, greyLen: GREY_LEN, grey: GREY, maxStallUs: MAX_STALL } = GcProcessor.offset;
+const { phaseSeen: PHASE_SEEN, turn: TURN, flushSeen: FLUSH_SEEN, greyLen: GREY_LEN, grey: GREY, maxStallUs: MAX_STALL, marking: MARKING } = GcProcessor.offset;
 const { sweepgen: SWEEPGEN, freeIndexForScan: FREE_INDEX_FOR_SCAN } = MSpan.offset;
 const NEVER = SCAN_NEVER;
 const ENTRIES = GREY_ENTRIES;
 const OFF = PHASE_OFF;
+const ARM = PHASE_ARM;
 const MARK = PHASE_MARK;
 const TERM = PHASE_TERM;
 const SWEEP = PHASE_SWEEP;
@@ -100,7 +101,9 @@ export class Mutator implements Barrier {
         Atomics.wait(mem, at, word, CLAIM_SLICE_MS);
       }
     }
-    this.poll();
+    // Atomic, unlike that of a poll: a plain load may be done before the exchange above is seen by others, and then neither this P nor the driver notices the other.
+    if (Atomics.load(mem, this.phaseAt) !== mem[this.at + PHASE_SEEN]) this.pollSlow();
+    else this.poll();
   }
 
   /** Claims this P, which is in no turn, for good: the thread leaves the heap. Whoever is this P next begins anew. */
@@ -189,12 +192,32 @@ export class Mutator implements Barrier {
     const mem = this.mem;
     const n = mem[this.at + GREY_LEN]!;
     mem[this.at + GREY_LEN] = 0;
-    if (n === 0 || !this.barrierOn()) return;
+    if (n === 0 || !this.barrierOn() || !this.announceMarking()) return;
     this.marker.markRange(this.grey as Ptr, this.leaveOutNew(n));
-    if (this.marker.pending === 0) return;
-    // Before the hand-over. Pairs with the driver's look at workSeq: a round in which somebody handed something over is not the last.
-    Atomics.add(mem, this.gc + WORK_SEQ, 1);
-    this.marker.flushLocal();
+    if (this.marker.pending !== 0) {
+      // Before the hand-over. Pairs with the driver's look at workSeq: a round in which somebody handed something over is not the last.
+      Atomics.add(mem, this.gc + WORK_SEQ, 1);
+      this.marker.flushLocal();
+    }
+    // Pairs with the driver's look, as the store that announced it.
+    Atomics.store(mem, this.at + MARKING, 0);
+  }
+
+  /**
+   * Says that this P is about to mark, and looks whether it may: not when marking is over, although this P has not noticed it yet. A mark in a span that is swept by
+   * then would stay till the next cycle, and the object count as scanned in it. All that is reachable is marked then, so there is nothing to hand over.
+   */
+  private announceMarking(): boolean {
+    const mem = this.mem;
+    for (;;) {
+      // Pairs with Cycle.tryFinish, which stores TERM, then loads this: here it is stored, then the phase is loaded. One of the two sees the other.
+      Atomics.store(mem, this.at + MARKING, 1);
+      const phase = phaseOf(Atomics.load(mem, this.phaseAt));
+      if (phase === MARK || phase === ARM) return true;
+      Atomics.store(mem, this.at + MARKING, 0);
+      // TERM: the decision is some instructions of the driver away.
+      if (phase !== TERM) return false;
+    }
   }
 
   /** Moves those of the `n` shaded addresses that are not new to the front of the buffer; how many there are. */

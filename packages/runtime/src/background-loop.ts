@@ -10,8 +10,9 @@
  */
 import { ADVANCE_IDLE, ADVANCE_WAITING, ADVANCE_WORKED, GcRecord } from "@mallocgc/gc";
 import { BACKGROUND_BUDGET, Collector } from "./collector.ts";
+import { HeapError } from "./errors.ts";
 import { HEADER_PTR, HEAP_OPEN, HeapHeader } from "./header.ts";
-import { joinByHandle } from "./join.ts";
+import { joinByHandle, type Joined } from "./join.ts";
 import type { Layers } from "./layers.ts";
 
 const G = GcRecord.offset;
@@ -28,7 +29,9 @@ export type WarnLongTurn = (processorId: number, ms: number) => void;
 
 /** Serves the heap of `handle` until it is closed and left. Blocks the calling thread. */
 export function runInBackground(handle: unknown, warn: WarnLongTurn): void {
-  const { layers, processorId } = joinByHandle(handle);
+  const joined = joinUnlessClosed(handle);
+  if (joined === undefined) return;
+  const { layers, processorId } = joined;
   const mem = layers.region.i32;
   const gc = layers.plan.at("gc");
   const collector = new Collector(layers, processorId, false, true, {
@@ -52,6 +55,16 @@ export function runInBackground(handle: unknown, warn: WarnLongTurn): void {
   Atomics.sub(mem, gc + G.workers, 1);
   layers.releaseAll();
   layers.processors.release(processorId);
+}
+
+/** A heap that was closed before this thread had started needs none. */
+function joinUnlessClosed(handle: unknown): Joined | undefined {
+  try {
+    return joinByHandle(handle);
+  } catch (error) {
+    if (error instanceof HeapError && error.code === "ERR_HEAP_CLOSED") return undefined;
+    throw error;
+  }
 }
 
 function workOnce(collector: Collector): number {
