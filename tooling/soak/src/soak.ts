@@ -41,7 +41,7 @@ export interface SoakReport extends SoakProgress {
 
 const PROGRESS_MS = 1000;
 /** No thread has counted anything for so long: they wait for what never comes. */
-const STUCK_MS = Number(process.env["STUCK"] ?? 120_000);
+const STUCK_MS = 120_000;
 /** The failures of the thread that makes the heaps are told under this number. */
 const COORDINATOR = -1;
 
@@ -65,12 +65,19 @@ export async function runSoak(options: SoakOptions, onProgress?: (progress: Soak
     while (failures.length === 0 && !control.stopping && control.totals().steps < steps) {
       const round = options.round + rounds;
       const plan = mode === "collected" ? planCollected(seed, round, steps) : planRound(seed, round, steps);
-      const heap = plan.mode === "collected" ? createCollected(plan) : createHeap({ gc: false, maxBytes: plan.maxBytes, chunkPages: plan.chunkPages });
-      const answers = Promise.all(workers.map((worker) => answerOf(worker)));
+      const heap = plan.mode === "collected" ? await createCollected(plan) : createHeap({ gc: false, maxBytes: plan.maxBytes, chunkPages: plan.chunkPages });
+      const found: ThreadFailure[] = [];
+      const answers = Promise.all(
+        workers.map(async (worker) => {
+          const { outcome } = await answerOf(worker);
+          if (outcome !== undefined) found.push(outcome);
+        }),
+      );
       const order: RoundOrder = { handle: heap.handle, plan };
       for (const worker of workers) worker.postMessage(order);
-      const done = await Promise.race([answers, stuck.found]);
-      failures = done === STUCK ? [{ ...failureOf(plan, describe(heap)) }] : done.flatMap(({ outcome }) => outcome ?? []);
+      // A thread that fails may leave others waiting for a cycle; so what it has to say is not waited for together with theirs.
+      if ((await Promise.race([answers, stuck.found])) === STUCK) found.push(failureOf(plan, describe(heap)));
+      failures = found;
       if (failures.length === 0) failures = await checkEmpty(heap, plan);
       heap.close();
       rounds++;

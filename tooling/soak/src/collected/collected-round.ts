@@ -16,6 +16,7 @@ import { Rng, seedOf } from "../rng.ts";
 import { expectWhole, type RoundOutcome } from "../round.ts";
 import { SoakFailure } from "../failure.ts";
 import type { Census } from "./census.ts";
+import { collectGarbage } from "./engine-gc.ts";
 import { Post } from "./post.ts";
 import { dropSharedRoots } from "./shared-graph.ts";
 import { CollectedThread } from "./thread.ts";
@@ -48,6 +49,7 @@ export interface CollectedSeat {
 const MOST_CYCLES = 40;
 /** Cycles after which what nothing leads to is gone. */
 const LEAST_CYCLES = 2;
+const JOBS_TO_TELL = 6;
 const TIGHT_BYTES = [3 << 20, 4 << 20, 6 << 20, 12 << 20];
 const ROOMY_BYTES = 96 << 20;
 
@@ -77,9 +79,11 @@ export function planCollected(seed: number, round: number, stepLimit: number): C
   };
 }
 
-/** The heap of a round. */
-export function createCollected(plan: CollectedPlan): Heap {
-  return createHeap(plan.heap);
+/** The heap of a round, with its background threads: later, there might be no room for them. */
+export async function createCollected(plan: CollectedPlan): Promise<Heap> {
+  const heap = createHeap(plan.heap);
+  while (heap.gcStats().workers < plan.heap.gcWorkers!) await new Promise((resolve) => setTimeout(resolve, 5));
+  return heap;
 }
 
 /** All other threads have left: after two cycles nothing may be left. @throws Error. */
@@ -106,6 +110,8 @@ export async function playCollected(handle: HeapHandle, plan: CollectedPlan, sea
   try {
     const post = new Post(seat.ports);
     player = new CollectedThread(attachHeap(handle, events), control, thread, seedOf(roundSeed, 1000 + thread), post);
+    player.reserve();
+    control.barrier();
     for (let goOn = true; goOn; phase++) {
       const rng = new Rng(seedOf(roundSeed, 2000 + phase));
       if (phase > 0 && thread === rng.below(threads)) player.reattach(() => attachHeap(handle, events));
@@ -138,12 +144,12 @@ export async function playCollected(handle: HeapHandle, plan: CollectedPlan, sea
 }
 
 /** Nobody works; cycles, until nothing is due any more. */
-async function rest(player: CollectedThread, leads: boolean, control: Control, rethrow: () => void): Promise<void> {
+export async function rest(player: CollectedThread, leads: boolean, control: Control, rethrow: () => void): Promise<void> {
   control.barrier();
   player.receiveAll();
+  await tellOfDropped();
+  player.callDue();
   for (let cycle = 1; ; cycle++) {
-    // The engine may tell of what was dropped.
-    await new Promise((resolve) => setImmediate(resolve));
     control.barrier();
     if (leads) player.heap.gcSync();
     control.barrier();
@@ -157,12 +163,18 @@ async function rest(player: CollectedThread, leads: boolean, control: Control, r
   }
 }
 
-/** The heap is whole, and has just the objects that somebody reaches. */
-function compare(player: CollectedThread, counted: ReadonlySet<number> | undefined, control: Control): void {
+/** Has the engine tell the heap of all that was dropped: each registry is called in a job of its own. */
+async function tellOfDropped(): Promise<void> {
+  collectGarbage();
+  for (let job = 0; job < JOBS_TO_TELL; job++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** The heap is whole, and has just the objects that somebody reaches. By one thread. @throws SoakFailure. */
+export function compare(player: CollectedThread, counted: ReadonlySet<number> | undefined, control: Control): void {
   const objects = expectWhole(player.heap);
   const dropped = control.takeVotes();
   if (counted === undefined) return;
-  // Unique values that were dropped may be kept until the engine says so.
+  // Unique values that were dropped are kept until the engine says so.
   player.checkWeak(counted);
   if (objects < counted.size || objects > counted.size + dropped) {
     throw new SoakFailure(`${counted.size} objects are in reach, and at most ${dropped} unique values were dropped, but ${objects} are in the heap after two cycles`);

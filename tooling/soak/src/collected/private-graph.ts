@@ -18,6 +18,7 @@ import type { Shapes } from "./shapes.ts";
 const ROOTS = 6;
 const HAND = 8;
 const MOST_HANDLES = 30;
+const MOST_IN_SCOPE = 10;
 const MOST_WATCHED = 60;
 const MOST_FINALIZERS = 12;
 const STEPS_TO_WALK = 7;
@@ -98,7 +99,7 @@ export class PrivateGraph {
 
   /** Lets half of everything go: there is no room. In a turn. */
   shrink(): void {
-    for (let i = this.rng.below(2); i < ROOTS; i += 2) this.putRoot(i, undefined);
+    for (let i = this.rng.below(2); i < ROOTS; i += 2) if (this.roots[i] !== undefined) this.putRoot(i, undefined);
     while (this.handles.length > MOST_HANDLES / 2) this.handles.pop()!.handle.dispose();
   }
 
@@ -294,7 +295,7 @@ export class PrivateGraph {
     } else if (kind < 9) {
       if (scopes.length < 4) scopes.push({ scope: heap.scope(), rooted: [] });
       const { scope, rooted } = scopes[rng.below(scopes.length)]!;
-      const v = this.walk();
+      const v = rooted.length < MOST_IN_SCOPE ? this.walk() : undefined;
       if (v !== undefined) rooted.push({ handle: scope.root(v.addr), target: v });
     } else {
       const last = scopes.pop();

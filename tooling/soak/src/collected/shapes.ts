@@ -80,7 +80,7 @@ export class Shapes {
       case LIST: {
         const length = listLength(id);
         types.list.items.set(at, this.zeroed(heap.alloc(types.refs, length), 8 + 4 * length, id, length));
-        types.refs.at.set(types.list.items.get(at), length - 1, at as CellRef);
+        types.refs.at.set(types.list.items.get(at), length - 1, at);
         break;
       }
       case ROWS: {
@@ -154,11 +154,11 @@ export class Shapes {
     return this.slotsOf(id).load(at, i);
   }
   set(at: number, id: number, i: number, value: number): void {
-    this.slotsOf(id).set(at, i, value as CellRef);
+    this.slotsOf(id).set(at, i, value);
   }
   /** Stores if the slot holds `expected`; what it held. */
   compareExchange(at: number, id: number, i: number, expected: number, value: number): number {
-    return this.slotsOf(id).compareExchange(at, i, expected as CellRef, value as CellRef);
+    return this.slotsOf(id).compareExchange(at, i, expected, value);
   }
 
   /** Whether an object has a text. */

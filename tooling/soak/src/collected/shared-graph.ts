@@ -12,7 +12,7 @@ import type { Control } from "../control.ts";
 import { SoakFailure } from "../failure.ts";
 import type { Rng } from "../rng.ts";
 import { RICH, kindOf } from "./identity.ts";
-import { Post, type Held } from "./post.ts";
+import { type Post, type Held } from "./post.ts";
 import type { Shapes } from "./shapes.ts";
 
 const ROOTS = 24;
@@ -36,8 +36,6 @@ interface Watch {
 
 /** One thread's hand in the graph. */
 export class SharedGraph {
-  /** Unique values dropped so far. */
-  droppedUniques = 0;
   private readonly heap: Heap;
   private readonly shapes: Shapes;
   private readonly control: Control;
@@ -49,6 +47,10 @@ export class SharedGraph {
   private readonly held: Held[] = [];
   private readonly watches: Watch[] = [];
   private readonly uniques: Unique[] = [];
+  /** Those in JavaScript's memory: the ones above, and dropped ones that the engine has not collected. */
+  private knownUniques = 0;
+  private readonly seenUniques = new WeakSet<Unique>();
+  private readonly registry = new FinalizationRegistry(() => { this.knownUniques--; });
 
   constructor(shapes: Shapes, control: Control, thread: number, rng: Rng, post: Post, newId: () => number) {
     this.heap = shapes.heap;
@@ -82,13 +84,18 @@ export class SharedGraph {
 
   /** Lets many roots go: there is no room. In a turn. */
   shrink(): void {
-    for (let i = this.rng.below(2); i < ROOTS; i += 2) this.heap.roots.set(rootName(i), 0);
+    for (let i = this.rng.below(2); i < ROOTS; i += 2) this.heap.roots.delete(rootName(i));
     for (const { handle } of this.held.splice(0)) handle.dispose();
   }
 
   /** Takes what others have sent. In a turn. @throws HeapExhaustedError. */
   receiveAll(): void {
     while (!this.post.empty) this.receive();
+  }
+
+  /** Unique values that this thread has dropped, and that the heap may keep still. */
+  get droppedUniques(): number {
+    return this.knownUniques - new Set(this.uniques).size;
   }
 
   /** Calls `visit` with each object that this thread's handles and unique values keep. At rest, in a turn. */
@@ -296,13 +303,14 @@ export class SharedGraph {
     if (String(unique.value) !== String(value)) throw new SoakFailure(`the unique value of ${String(value)} is ${String(unique.value)}`);
     if (root !== 0 && n < UNIQUE_ROOTS && unique.ref !== root) throw new SoakFailure(`a root keeps the unique ${text} at ${root}, but asked for, it is at ${unique.ref}`);
     if (n < UNIQUE_ROOTS && rng.below(3) === 0) heap.roots.set(uniqueRoot(n), rng.below(2) === 0 ? 0 : unique.ref);
-    // Dropped ones are let go when the engine collects them.
-    if (uniques.length < MOST_UNIQUES) {
-      uniques.push(unique);
-    } else {
-      uniques[rng.below(MOST_UNIQUES)] = unique;
-      this.droppedUniques++;
+    if (!this.seenUniques.has(unique)) {
+      this.seenUniques.add(unique);
+      this.registry.register(unique, undefined);
+      this.knownUniques++;
     }
+    // Dropped ones are let go when the engine collects them.
+    if (uniques.length < MOST_UNIQUES) uniques.push(unique);
+    else uniques[rng.below(MOST_UNIQUES)] = unique;
   }
 }
 

@@ -50,6 +50,11 @@ export class CollectedThread {
     this.shared = new SharedGraph(shapes, control, thread, this.rng, post, this.newId);
   }
 
+  /** Has the heap make room for handles, while there is any: what others send must not fail for want of it. */
+  reserve(): void {
+    this.heap.turn(() => { this.heap.root(0).dispose(); });
+  }
+
   /** Does `steps` steps. Outside of any turn afterwards. `afterTurn` throws what a callback has thrown. */
   async play(steps: number, maxObjects: number, afterTurn: () => void): Promise<void> {
     for (const end = this.steps + steps; this.steps < end; ) {
@@ -76,17 +81,8 @@ export class CollectedThread {
 
   /** Takes what was sent to this thread. */
   receiveAll(): void {
-    for (let tries = 0; ; tries++) {
-      try {
-        this.heap.turn(() => { this.shared.receiveAll(); });
-        return;
-      } catch (error) {
-        if (!(error instanceof HeapExhaustedError) || tries === 3) throw error;
-        this.makeRoom();
-      } finally {
-        this.dropHands();
-      }
-    }
+    this.heap.turn(() => { this.shared.receiveAll(); });
+    this.dropHands();
   }
 
   /** A turn, for what is due; how many functions were called. */
