@@ -1,0 +1,875 @@
+/*
+ * The collector's protocol, docs/collector.md, as packages/gc has it (phase, turn-word, handshake, mutator, cycle), with the moves of spans
+ * of packages/mcache and packages/mcentral.
+ *
+ * Two Ps run a program of OPS0 and OPS1 operations a turn, in TURNS0 and TURNS1 turns, in every order; the driver drives CYCLES cycles.
+ * The operations: load a ref from the root or a field; store one or nil, with the barrier; with -DALLOC allocate; -DLEAVE give the cached
+ * span back; -DHANDLES use a root slot of the P's own; -DWEAK read a weak ref. Polls come at every operation's edge, or do not. With -DMARKER
+ * a second marker shares the work. -DROOTS_ONLY leaves the fields out, -DSECOND_CLEARS and -DHOLDS are below: for programs that are longer.
+ * Objects live in slots of spans: two of two slots; the first P holds one of them when all begins.
+ *
+ * Every read and write of a word that another thread may touch is a step of its own; an Atomics operation is one step, and so is what a
+ * kernel does to one span or one object. A plain read of the phase may give what the P saw at its last ack. A turn is implicit or explicit:
+ * both are a span of time that begins with a poll and ends with a flush. A buffer may be flushed at any edge, as if it were full.
+ * An assist is a flush and then what the second marker does. Of counters (workSeq, revived, flushSeq) only whether they have moved is kept.
+ *
+ * Checked:
+ *   no object is freed, marked or scanned that a root, a handle or a local of a running turn leads to, and freed when it is;
+ *   no slot is handed out while its object lives, or not cleared;
+ *   a weak ref gives nil only when its object is dead, and never a freed one;
+ *   what was not reachable when a cycle began is freed when it has ended (unless a weak ref brought it back);
+ *   a cycle begins without a mark, a shaded object or work left over; a span that is swept is unswept, and taken by one thread;
+ *   nobody waits for ever.
+ *
+ *   spin -a gc.pml && cc -O2 -DSAFETY -o pan pan.c && ./pan -m100000            (FULL_RUNS)
+ *
+ * The steps are sequentially consistent; what weaker memory needs is said at each Atomics call of the code.
+ *
+ * Each of these takes one ingredient away, or does it the wrong way, and an error is found (with the program that gc.model.test.ts gives):
+ *   -DNO_ARM                  the barrier is on for some when others begin to mark
+ *   -DNO_GRACE                turns that are older than the barrier are not waited for
+ *   -DNO_SHADE_OLD, -DNO_SHADE_NEW
+ *   -DWHITE_ALLOCATION        what is allocated while marking does not count as marked
+ *   -DBLACKEN_AGAIN           freeIndexForScan rises when a span changes its holder
+ *   -DBLACK_GEN_BY_HEAP       the generation that is marked is read off the heap at the ack
+ *   -DBLACK_IN_ANY_GENERATION or not looked at
+ *   -DSWEEP_CACHED            somebody sweeps a stale span that another P has cached
+ *   -DSTAMP_BY_HEAP, -DSET_BY_HEAP   whether a span is swept is read off the heap's sweepgen when it is taken, or given back
+ *   -DLOSE_SWEPT              a span off the unswept set that is swept by now is dropped
+ *   -DSTALE_NOT_TAKEN         who sweeps a stale span does not write h-1 first
+ *   -DDISCARD_AT_TURN_END     a grey buffer is dropped at the turn's end
+ *   -DFLUSH_UNANNOUNCED       a flush does not say that it marks, nor look at the phase after that
+ *   -DKEEP_BUFFER             a grey buffer outlives SWEEP
+ *   -DSHADE_AFTER_ACK         a store shades although its own poll has acked SWEEP
+ *   -DNO_QUIET_START          a round begins while a marker is at work
+ *   -DTAKE_FIRST              a marker announces itself after it has taken work
+ *   -DDECIDE_EARLY            what decides is looked at before TERM is stored
+ *   -DNO_TERM, -DREVIVED_LATE a weak ref's revival is not asked for, or only of those after the flush
+ *   -DWEAK_UNMARKED_IS_DEAD   a weak ref that sees SWEEP after it has shaded is nil
+ *   -DWEAK_UNSWEPT_IS_ALIVE   a weak ref to an unswept object is not nil
+ *   -DNO_CYCLE_NUMBER         the phase word is the same in every cycle
+ */
+#ifndef OPS0
+#define OPS0 2
+#endif
+#ifndef OPS1
+#define OPS1 2
+#endif
+#ifndef TURNS0
+#define TURNS0 1
+#endif
+#ifndef TURNS1
+#define TURNS1 1
+#endif
+#ifndef CYCLES
+#define CYCLES 1
+#endif
+#define NOBJ 4
+#define PS 2
+#define SPANS 2
+#define SLOTS 2
+
+/* ---- The region. ---- */
+
+/* The phase word: the cycle's number above, the phase in the low 3 bits, and bit 0: the barrier is on. */
+#define OFF 0
+#define ARM 1
+#define MARK 3
+#define TERM 5
+#define SWEEP 4
+byte phase = OFF;
+#define ph(word) ((word) & 7)
+#define barrier(word) ((word) & 1)
+#ifdef NO_CYCLE_NUMBER
+#define make(p) (p)
+#else
+#define make(p) (cycle * 8 + (p))
+#endif
+
+/* Objects, from 1 on; 0 is nil. Sets of objects are masks. */
+#define bit(x) (1 << (x))
+#define has(set, x) (((set) >> (x)) & 1)
+#define spanOf(x) (((x) - 1) / SLOTS)
+#define slotOf(x) (((x) - 1) % SLOTS)
+byte field[NOBJ + 1];           /* the one pointer in each object */
+byte root;                      /* a named root */
+byte weak;                      /* a weak ref's word */
+
+/* Spans. */
+#define NONE 7
+#define INFINITY 7
+byte sweepgen[SPANS];
+byte freeIndex[SPANS];
+byte freeIndexForScan[SPANS];
+byte allocBits;
+byte marks;
+bool inUse[SPANS];
+byte onSet[SPANS];              /* 0: on none; else 1 + the parity of the set */
+byte h = 2;                     /* the heap's sweepgen */
+byte markGen;                   /* what it was when the cycle began */
+#define setOf(gen) (1 + ((gen) / 2) % 2)
+#define handedOut(x) (slotOf(x) < freeIndex[spanOf(x)] || has(allocBits, x))
+#define allocatedSince(x) (slotOf(x) < freeIndex[spanOf(x)] && !has(allocBits, x) && slotOf(x) >= freeIndexForScan[spanOf(x)])
+#define isLive(x) (has(marks, x) || allocatedSince(x))
+#define hasFreeSlot(s) (freeSlot(s, 0) || freeSlot(s, 1))
+#define freeSlot(s, i) ((i) >= freeIndex[s] && !has(allocBits, (s) * SLOTS + (i) + 1))
+
+/* The record of a P. */
+bool running[PS];               /* turn is odd */
+bool parity[PS];                /* the next bit of turn */
+bool claimed[PS];               /* in the turn word too: the driver acts for the P, which is in no turn */
+byte phaseSeen[PS];
+bool flushWanted[PS];           /* flushSeen is not flushSeq */
+byte greyBuffer[PS];
+byte mcache[PS];
+byte blackGen[PS];              /* 0: what the P allocates does not count as marked */
+#ifdef HANDLES
+byte handle[PS];
+#endif
+
+/* Work. Of workSeq and revived the driver only asks whether they moved since the round began. */
+byte fullList;                      /* marked, to be scanned */
+byte markersAtWork;
+bool workSeqMoved;
+bool revivedMoved;
+
+/* ---- What the code must not look at. ---- */
+byte live;                      /* handed out and not freed */
+byte a[PS]; byte b[PS];         /* raw addresses in locals of a running turn */
+byte doomed;                    /* not reachable when the cycle began */
+byte cycle;
+bool finished;
+hidden byte reach;
+hidden byte i;
+hidden byte k;
+
+/* All that a root, a handle or a local of a running turn leads to. */
+inline findReachable() {
+  reach = bit(root) | bit(a[0]) | bit(b[0]) | bit(a[1]) | bit(b[1]);
+#ifdef HANDLES
+  reach = reach | bit(handle[0]) | bit(handle[1]);
+#endif
+  k = 0;
+  do
+  :: k < NOBJ ->
+     i = 1;
+     do
+     :: i <= NOBJ ->
+        if
+        :: has(reach, i) -> reach = reach | bit(field[i])
+        :: else
+        fi;
+        i++
+     :: else -> break
+     od;
+     k++
+  :: else -> break
+  od;
+  reach = reach & ~1; i = 0; k = 0
+}
+
+/* ---- Sweep. ---- */
+
+/* One span, by whoever has it to himself. */
+inline sweep(s) {
+  d_step {
+    findReachable();
+    i = s * SLOTS + 1;
+    do
+    :: i <= s * SLOTS + SLOTS ->
+       if
+       :: handedOut(i) && !isLive(i) ->
+          assert(has(live, i));
+          assert(!has(reach, i));
+          live = live & ~bit(i); doomed = doomed & ~bit(i);
+          allocBits = allocBits & ~bit(i);
+          field[i] = 0;
+          if
+          :: weak == i -> weak = 0
+          :: else
+          fi
+       :: handedOut(i) -> allocBits = allocBits | bit(i)
+       :: else
+       fi;
+       marks = marks & ~bit(i);
+       i++
+    :: else -> break
+    od;
+    i = 0;
+    freeIndex[s] = 0;
+    freeIndexForScan[s] = INFINITY
+  }
+}
+
+/* A swept span goes to where it belongs. */
+inline putSwept(s, gen) {
+  d_step {
+    sweepgen[s] = gen;
+    if
+    :: (allocBits & (bit(s * SLOTS + 1) | bit(s * SLOTS + 2))) == 0 && freeIndex[s] == 0 -> inUse[s] = false
+    :: else -> onSet[s] = setOf(gen)
+    fi
+  }
+}
+
+/*
+ * The holder, or the driver in its place, gives a span back. Whether it is swept is read off the span, and only then may h move on: a span
+ * that was swept when it was looked at lands, rightly, among the unswept ones.
+ */
+inline uncacheSpan(p) {
+  d_step { s = mcache[p]; mcache[p] = NONE };
+  if
+  :: sweepgen[s] == h + 1 ->
+     sg = sweepgen[s] - 1;
+#ifndef STALE_NOT_TAKEN
+     sweepgen[s] = sg - 1;
+#endif
+     sweep(s)
+  :: else -> sg = sweepgen[s] - 3
+  fi;
+#ifdef SET_BY_HEAP
+  putSwept(s, h);
+#else
+  putSwept(s, sg);
+#endif
+  d_step { s = 0; sg = 0 }
+}
+
+/* What the ack of SWEEP asks for. */
+inline release(p) {
+  blackGen[p] = 0;
+  if
+  :: mcache[p] != NONE -> uncacheSpan(p)
+  :: else
+  fi
+}
+
+/* By the background sweeper: any span that is on the unswept set. */
+inline sweepOne() {
+  assert(sweepgen[s] == h - 2);
+  sweepgen[s] = h - 1;
+  sweep(s);
+  putSwept(s, h);
+  s = 0
+}
+
+/* ---- A P. ---- */
+
+/* Not from ARM on: docs/collector.md. */
+#define black(word) (ph(word) == MARK || ph(word) == TERM)
+
+/* What is handed out of the span from here on is new. */
+inline newFromHere(s) {
+#ifndef WHITE_ALLOCATION
+#ifndef BLACKEN_AGAIN
+  if
+  :: freeIndex[s] < freeIndexForScan[s] ->
+#endif
+     freeIndexForScan[s] = freeIndex[s]
+#ifndef BLACKEN_AGAIN
+  :: else
+  fi
+#endif
+#else
+  skip
+#endif
+}
+
+/*
+ * Marks what the P has shaded, new objects left out, and hands it over. Nothing says here that the P is at work: the driver waits for the
+ * P's answer, or for its turn's end.
+ */
+inline markShaded(p) {
+  d_step {
+    i = 1;
+    do
+    :: i <= NOBJ ->
+       if
+       :: has(greyBuffer[p], i) && !has(marks, i) && !allocatedSince(i) ->
+          assert(has(live, i));
+          marks = marks | bit(i); work = work | bit(i)
+       :: else
+       fi;
+       i++
+    :: else -> break
+    od;
+    i = 0;
+    greyBuffer[p] = 0
+  };
+  if
+  :: work != 0 -> workSeqMoved = true; d_step { fullList = fullList | work; work = 0 }
+  :: else
+  fi
+}
+
+/* At any other time than as an answer: the buffer is full, or the turn ends. */
+inline flush(p) {
+#ifdef DISCARD_AT_TURN_END
+  greyBuffer[p] = 0;
+#endif
+#ifdef FLUSH_UNANNOUNCED
+  if
+  :: barrier(phaseSeen[p]) -> markShaded(p)
+  :: else
+  fi
+#else
+  do
+  :: greyBuffer[p] == 0 -> break
+  :: else ->
+     markersAtWork++;
+     seen = ph(phase);
+     if
+     :: seen == ARM || seen == MARK -> markShaded(p); markersAtWork--
+     :: seen == TERM -> markersAtWork--; ph(phase) != TERM
+     :: else -> greyBuffer[p] = 0; markersAtWork--
+     fi
+  od
+#endif
+}
+
+inline poll(p) {
+  seen = phase;
+  if
+  :: seen == phaseSeen[p]
+  :: else ->
+     if
+     :: ph(seen) == SWEEP ->
+#ifndef KEEP_BUFFER
+        greyBuffer[p] = 0;
+#endif
+        release(p)
+     :: black(seen) && blackGen[p] == 0 ->
+        d_step {
+#ifdef BLACK_GEN_BY_HEAP
+          blackGen[p] = h;
+#else
+          blackGen[p] = markGen;
+#endif
+          if
+          :: mcache[p] != NONE -> newFromHere(mcache[p])
+          :: else
+          fi
+        }
+     :: else
+     fi;
+     phaseSeen[p] = seen
+  fi;
+  seen = 0;
+  if
+  :: flushWanted[p] ->
+     if
+     :: barrier(phaseSeen[p]) -> markShaded(p)
+     :: else
+     fi;
+     flushWanted[p] = false
+  :: else
+  fi
+}
+
+/* A marked object need not stand in the buffer. (The code does not look, and finds it marked when it flushes.) */
+inline shade(p, x) {
+  if
+  :: x != 0 && !has(marks, x) -> greyBuffer[p] = greyBuffer[p] | bit(x)
+  :: else
+  fi
+}
+
+/* A plain read of the phase: as it is, or as the engine kept it since the last ack. */
+inline plainPhase(p) {
+  if
+  :: seen = phase
+  :: seen = phaseSeen[p]
+  fi
+}
+
+#define FIELD 0
+#define ROOT 1
+#define HANDLE 2
+inline load(p) {
+  if
+  :: target == FIELD -> assert(has(live, a[p])); old = field[a[p]]
+  :: target == ROOT -> old = root
+#ifdef HANDLES
+  :: target == HANDLE -> old = handle[p]
+#endif
+  fi
+}
+
+inline storeRef(p) {
+  plainPhase(p);
+  if
+  :: barrier(seen) ->
+     poll(p);
+#ifndef SHADE_AFTER_ACK
+     if
+     :: barrier(phaseSeen[p]) ->
+#endif
+#ifndef NO_SHADE_OLD
+        load(p);
+        shade(p, old);
+        old = 0;
+#endif
+#ifndef NO_SHADE_NEW
+        shade(p, new);
+#endif
+#ifndef SHADE_AFTER_ACK
+        skip
+     :: else
+     fi
+#endif
+  :: else
+  fi;
+  d_step {
+    if
+    :: target == FIELD -> assert(has(live, a[p])); field[a[p]] = new
+    :: target == ROOT -> root = new
+#ifdef HANDLES
+    :: target == HANDLE -> handle[p] = new
+#endif
+    fi;
+    new = 0; target = 0; seen = 0
+  }
+}
+
+/* A span for the P's mcache; none if there is none. */
+inline cacheSpan(p) {
+  sg = h;
+  atomic {
+    if
+    :: onSet[0] == setOf(sg) && hasFreeSlot(0) -> s = 0; onSet[0] = 0
+    :: onSet[1] == setOf(sg) && hasFreeSlot(1) -> s = 1; onSet[1] = 0
+    :: onSet[0] == setOf(sg - 2) -> s = 0; onSet[0] = 0; unswept = true
+    :: onSet[1] == setOf(sg - 2) -> s = 1; onSet[1] = 0; unswept = true
+    :: !inUse[0] -> s = 0; inUse[0] = true; sweepgen[0] = h
+    :: !inUse[1] -> s = 1; inUse[1] = true; sweepgen[1] = h
+    :: else -> s = NONE
+    fi
+  };
+  if
+  :: unswept ->
+     unswept = false;
+     if
+     :: sweepgen[s] == h - 2 ->
+        sweepgen[s] = h - 1;
+        sweep(s);
+        if
+        :: hasFreeSlot(s) -> sweepgen[s] = h
+        :: else -> putSwept(s, h); s = NONE
+        fi
+     :: else ->
+        /* What was the unswept set is by now the swept one. */
+#ifdef LOSE_SWEPT
+        s = NONE
+#else
+        putSwept(s, sweepgen[s]); s = NONE
+#endif
+     fi
+  :: else
+  fi;
+  if
+  :: s != NONE ->
+     if
+     :: blackGen[p] != 0 && sweepgen[s] == blackGen[p] -> newFromHere(s)
+#ifdef BLACK_IN_ANY_GENERATION
+     :: blackGen[p] != 0 && sweepgen[s] != blackGen[p] -> newFromHere(s)
+#endif
+     :: else
+     fi;
+     d_step {
+       mcache[p] = s;
+#ifdef STAMP_BY_HEAP
+       sweepgen[s] = h + 3
+#else
+       sweepgen[s] = sweepgen[s] + 3
+#endif
+     }
+  :: else
+  fi;
+  d_step { s = 0; sg = 0 }
+}
+
+inline alloc(p) {
+  if
+  :: mcache[p] == NONE -> poll(p); cacheSpan(p)
+  :: else
+  fi;
+  if
+  :: mcache[p] == NONE
+  :: else ->
+     if
+     :: hasFreeSlot(mcache[p]) ->
+        d_step {
+          s = mcache[p];
+          if
+          :: freeSlot(s, 0) -> new = s * SLOTS + 1; freeIndex[s] = 1
+          :: else -> new = s * SLOTS + 2; freeIndex[s] = 2
+          fi;
+          assert(!has(live, new));
+          assert(field[new] == 0);
+          live = live | bit(new);
+          a[p] = new;
+          new = 0; s = 0
+        }
+     :: else -> poll(p); if :: mcache[p] != NONE -> uncacheSpan(p) :: else fi
+     fi
+  fi
+}
+
+#ifdef WEAK
+/* The ref is dead: nil; or it is not, and then it must not be nil. */
+inline weakDead() {
+  d_step {
+    findReachable();
+    assert(new == 0 || weak != new || !has(reach, new));
+    new = 0
+  }
+}
+inline weakAlive(p) {
+  d_step { assert(has(live, new)); a[p] = new; doomed = 0; new = 0 }
+}
+
+inline weakGet(p) {
+  plainPhase(p);
+  if
+  :: barrier(seen) -> poll(p)
+  :: else
+  fi;
+  seen = 0;
+  new = weak;
+  if
+  :: new != 0 && barrier(phaseSeen[p]) ->
+     if
+     :: isLive(new) -> weakAlive(p)
+     :: else ->
+        shade(p, new);
+        revivedMoved = true;
+        seen = ph(phase);
+#ifndef NO_TERM
+        if
+        :: seen == TERM -> ph(phase) != TERM; seen = ph(phase)
+        :: else
+        fi;
+#endif
+        if
+        :: barrier(seen) -> weakAlive(p)
+        :: else ->
+#ifdef WEAK_UNMARKED_IS_DEAD
+           weakDead()
+#else
+           skip
+#endif
+        fi
+     fi
+  :: else
+  fi;
+  /* No cycle marks: what the sweep did or will do decides. */
+  do
+  :: new == 0 -> break
+  :: else ->
+     s = spanOf(new);
+     sg = sweepgen[s];
+     if
+     :: sg == h || sg == h + 3 ->
+        new = weak;
+        if
+        :: new != 0 -> weakAlive(p)
+        :: else
+        fi
+     :: sg == h - 1 -> sweepgen[s] != sg
+     :: else ->
+#ifdef WEAK_UNSWEPT_IS_ALIVE
+        weakAlive(p)
+#else
+        seen = isLive(new);
+        if
+        :: sweepgen[s] != sg
+        :: else ->
+           if
+           :: seen -> weakAlive(p)
+           :: else -> weakDead()
+           fi
+        fi
+#endif
+     fi
+  od;
+  seen = 0;
+  d_step { s = 0; sg = 0 }
+}
+#endif
+
+/* With SECOND_CLEARS all that the second P does is to store nil in the root, and the first never does. */
+#ifdef SECOND_CLEARS
+#define FREE(p) (p == 0)
+#define CLEARS(p) (p == 1)
+#else
+#define FREE(p) true
+#define CLEARS(p) true
+#endif
+
+proctype Mutator(byte p; byte nops; byte nturns) {
+  byte ops, turns, seen, target, old, new, s, sg, work;
+  bool unswept;
+  do
+  :: turns < nturns ->
+     atomic {
+       !claimed[p] -> turns++; running[p] = true;
+#ifdef HOLDS
+       /* As if it had allocated it in this turn, and nothing leads to it yet. */
+       if
+       :: p == 0 && phase == OFF && cycle == 0 -> a[p] = 3
+       :: else
+       fi
+#endif
+     };
+     poll(p);
+     do
+     :: ops < nops ->
+        if
+        :: atomic { FREE(p) -> a[p] = root; ops++ }
+#ifndef ROOTS_ONLY
+        :: atomic { a[p] != 0 -> assert(has(live, a[p])); b[p] = field[a[p]]; ops++ }
+#endif
+#ifdef HANDLES
+        :: atomic { handle[p] != 0 -> a[p] = handle[p]; ops++ }
+        :: atomic { ops++; target = HANDLE; if :: new = 0 :: a[p] != 0 -> new = a[p] :: b[p] != 0 -> new = b[p] fi };
+           storeRef(p)
+#endif
+        :: atomic { CLEARS(p) || a[p] != 0 -> ops++;
+             if
+             :: target = ROOT; if :: CLEARS(p) -> new = 0 :: FREE(p) && a[p] != 0 -> new = a[p] :: FREE(p) && b[p] != 0 -> new = b[p] fi
+#ifndef ROOTS_ONLY
+             :: a[p] != 0 -> target = FIELD; if :: new = 0 :: b[p] != 0 -> new = b[p] fi
+#endif
+             fi };
+           storeRef(p)
+#ifdef ALLOC
+        :: atomic { FREE(p) -> ops++ }; alloc(p)
+#endif
+#ifdef LEAVE
+        :: atomic { mcache[p] != NONE -> ops++ }; poll(p); if :: mcache[p] != NONE -> uncacheSpan(p) :: else fi
+#endif
+#ifdef WEAK
+        :: atomic { ops++; skip }; weakGet(p)
+#endif
+        fi
+     :: phaseSeen[p] != phase || flushWanted[p] -> poll(p)
+     :: greyBuffer[p] != 0 -> flush(p)
+     :: break
+     od;
+     poll(p);
+     flush(p);
+     atomic {
+       ops = 0; a[p] = 0; b[p] = 0; running[p] = false; parity[p] = !parity[p]
+     }
+  :: else -> break
+  od
+}
+
+/* ---- Markers. ---- */
+
+/* Marks x; it is to be scanned if it was not marked. */
+inline mark(x) {
+  d_step {
+    if
+    :: x != 0 && !has(marks, x) -> marks = marks | bit(x); mine = mine | bit(x)
+    :: else
+    fi
+  }
+}
+
+inline lowest(set) {
+  x = 1;
+  do
+  :: !has(set, x) -> x++
+  :: else -> break
+  od
+}
+
+/* A work buffer of the shared list, if there is one. */
+inline take() {
+  d_step { mine = fullList; fullList = 0 }
+}
+
+/* Scans until nothing is left of its own. */
+inline scanMine() {
+  do
+#ifdef MARKER
+  :: mine != 0 -> d_step { fullList = fullList | mine; mine = 0 }
+#endif
+  :: mine != 0 ->
+     d_step { lowest(mine); mine = mine & ~bit(x); assert(has(live, x)) };
+     x = field[x];
+     mark(x);
+     x = 0
+  :: else -> break
+  od
+}
+
+#ifdef MARKER
+proctype Marker() {
+  byte mine, x;
+end:
+  do
+  :: fullList != 0 ->
+#ifdef TAKE_FIRST
+     take();
+     workSeqMoved = true;
+     markersAtWork++;
+#else
+     workSeqMoved = true;
+     markersAtWork++;
+     take();
+#endif
+     scanMine();
+     markersAtWork--
+  :: finished -> break
+  od
+}
+#endif
+
+/* ---- The driver. ---- */
+
+inline setPhase(p) { phase = make(p) }
+
+/* Every P that is in a turn has acked. */
+inline awaitAcks() {
+  p = 0;
+  do
+  :: p < PS -> (!running[p] || phaseSeen[p] == phase); p++
+  :: else -> break
+  od;
+  p = 0
+}
+
+inline flushAll() {
+  d_step { flushWanted[0] = true; flushWanted[1] = true };
+  p = 0;
+  do
+  :: p < PS -> (!flushWanted[p] || !running[p]); p++
+  :: else -> break
+  od;
+  p = 0
+}
+
+proctype Driver() {
+  byte p, x, mine, s, sg;
+  bool q0, q1;
+  do
+  :: cycle < CYCLES ->
+     d_step {
+       cycle++;
+       markGen = h;
+       assert(marks == 0);
+       assert(greyBuffer[0] == 0 && greyBuffer[1] == 0);
+       assert(fullList == 0)
+     };
+#ifndef NO_ARM
+     d_step { setPhase(ARM); findReachable(); doomed = live & ~reach };
+     awaitAcks();
+#endif
+     setPhase(MARK);
+     awaitAcks();
+#ifndef NO_GRACE
+     atomic { q0 = parity[0]; q1 = parity[1] };
+     (!running[0] || parity[0] != q0);
+     (!running[1] || parity[1] != q1);
+     d_step { q0 = false; q1 = false };
+#endif
+     x = root; mark(x); x = 0;
+#ifdef HANDLES
+     x = handle[0]; mark(x); x = 0;
+     x = handle[1]; mark(x); x = 0;
+#endif
+     scanMine();
+     do
+     :: fullList != 0 -> take(); scanMine()
+     :: else ->
+#ifdef NO_QUIET_START
+        d_step { workSeqMoved = false; revivedMoved = false };
+        flushAll();
+        fullList == 0 -> markersAtWork == 0;
+#else
+        d_step { workSeqMoved = false; revivedMoved = false };
+        if
+        :: fullList != 0 -> goto again
+        :: else
+        fi;
+        markersAtWork == 0;
+        flushAll();
+#endif
+#ifdef REVIVED_LATE
+        revivedMoved = false;
+#endif
+        if
+        :: workSeqMoved || fullList != 0
+        :: else ->
+           setPhase(TERM);
+#ifdef DECIDE_EARLY
+           if
+           :: revivedMoved || markersAtWork != 0 -> setPhase(MARK)
+           :: else -> break
+           fi
+#else
+           if
+           :: markersAtWork != 0 -> setPhase(MARK)
+           :: else ->
+              if
+              :: workSeqMoved || fullList != 0 -> setPhase(MARK)
+#ifndef NO_TERM
+              :: revivedMoved -> setPhase(MARK)
+#endif
+              :: else -> break
+              fi
+           fi
+#endif
+        fi;
+again:  skip
+     od;
+     h = h + 2;
+     setPhase(SWEEP);
+     do
+     :: p < PS && running[p] && phaseSeen[p] == phase -> p++
+     :: atomic { p < PS && !running[p] -> claimed[p] = true };
+        assert(greyBuffer[p] == 0);
+        if
+        :: phaseSeen[p] != phase -> release(p); phaseSeen[p] = phase
+        :: else
+        fi;
+        atomic { claimed[p] = false; p++ }
+     :: atomic { onSet[0] == setOf(h - 2) -> onSet[0] = 0; s = 0 }; sweepOne()
+     :: atomic { onSet[1] == setOf(h - 2) -> onSet[1] = 0; s = 1 }; sweepOne()
+#ifdef SWEEP_CACHED
+     :: atomic { inUse[1] && sweepgen[1] == h + 1 -> s = 1 }; sweep(1); sweepgen[1] = h + 3
+#endif
+     :: p == PS && (!inUse[0] || sweepgen[0] == h || sweepgen[0] == h + 3) && (!inUse[1] || sweepgen[1] == h || sweepgen[1] == h + 3) -> break
+     od;
+     p = 0;
+     d_step {
+       assert(doomed == 0);
+       setPhase(OFF)
+     }
+  :: else -> break
+  od;
+  finished = true
+}
+
+init {
+  atomic {
+    /* root -> 1 -> 2 in a full span; 3 in a span that the first P holds, and nothing leads to it. */
+    root = 1; field[1] = 2;
+    live = bit(1) | bit(2) | bit(3);
+    allocBits = bit(1) | bit(2);
+    inUse[0] = true; onSet[0] = setOf(h); sweepgen[0] = h; freeIndexForScan[0] = INFINITY;
+    inUse[1] = true; sweepgen[1] = h + 3; freeIndex[1] = 1; freeIndexForScan[1] = INFINITY;
+    mcache[0] = 1; mcache[1] = NONE;
+#ifdef WEAK
+    weak = 3; field[1] = 3;
+#endif
+    run Driver();
+#ifdef MARKER
+    run Marker();
+#endif
+    run Mutator(0, OPS0, TURNS0);
+    run Mutator(1, OPS1, TURNS1)
+  }
+}
