@@ -222,7 +222,7 @@ class UnscannedPopulation extends Population {
   }
 
   protected make(): number {
-    return this.heap.alloc(this.type as BoundType<Unscanned>);
+    return this.heap.alloc(this.type);
   }
 
   replace(n: number): void {
