@@ -20,13 +20,13 @@ export interface Shown {
   entries(): Record<string, unknown> | unknown[];
 }
 
-/** The symbol under which a view describes itself to these functions. */
-export const SHOW: unique symbol = Symbol("mallocgc.show");
+/** The method by which a view describes itself to these functions. */
+const SHOW = "$show";
 
 /** A value that should have been a view of something else, for a message. */
 export function describeView(value: unknown): string {
   if (typeof value !== "object" || value === null || !(SHOW in value)) return describeValue(value);
-  const { typeName, part } = (value as { [SHOW](): Shown })[SHOW]();
+  const { typeName, part } = (value as { $show(): Shown }).$show();
   return part ? `a part of an object (${typeName})` : `a view of ${typeName}`;
 }
 
@@ -63,7 +63,7 @@ export function viewToJson(shown: Shown, known: Set<number> = new Set(), depth =
 /** A property's value as JSON has it, all the way down: so that one call sees every object. */
 function plain(value: unknown, known: Set<number>, depth: number): unknown {
   if (typeof value !== "object" || value === null) return value;
-  if (SHOW in value) return viewToJson((value as { [SHOW](): Shown })[SHOW](), known, depth + 1);
+  if (SHOW in value) return viewToJson((value as { $show(): Shown }).$show(), known, depth + 1);
   // What is left are bytes, and mutexes, which are nothing to keep.
   return value instanceof Uint8Array ? [...value] : undefined;
 }

@@ -180,11 +180,13 @@ export class MutexView {
     const holder = this.calls.holder(this.ref, ...this.index) as number;
     return holder === 0 ? "Mutex(free)" : `Mutex(held by thread ${holder})`;
   }
-
-  [Symbol.for("nodejs.util.inspect.custom")](): string {
-    return this.toString();
-  }
 }
+
+Object.defineProperty(MutexView.prototype, Symbol.for("nodejs.util.inspect.custom"), {
+  value(this: MutexView): string {
+    return this.toString();
+  },
+});
 
 /** A struct inside: a view of that part. Written field by field from any object. */
 export class PartSlot implements Slot {

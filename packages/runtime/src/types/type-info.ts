@@ -5,7 +5,7 @@
  * allocation: for objects of up to 128 bytes as a mask of their words, for larger ones as the type's address.
  */
 import type { Addr } from "@mallocgc/sysmem";
-import { FieldError } from "../errors.ts";
+import { FieldError, HeapError } from "../errors.ts";
 import type { ObjectType } from "./declare.ts";
 import { isWhole } from "./field-check.ts";
 import type { NameOf } from "./infer.ts";
@@ -47,11 +47,12 @@ export class TypeInfo<T = unknown> {
   /**
    * A new array of `length` elements, all zero.
    *
-   * @throws FieldError when `length` is not an integer from 0 up to what fits 1 GiB.
+   * @throws HeapError `ERR_TYPE` when the type is no array; FieldError when `length` is not an integer from 0 up to what fits 1 GiB.
    */
   allocArray(length: number): Ref<NameOf<T>> {
     const { elemSize, noscan } = this.layout;
-    const most = elemSize === 0 ? MAX_OBJECT_BYTES : Math.floor((MAX_OBJECT_BYTES - ARRAY_HEADER_BYTES) / elemSize);
+    if (elemSize === 0) throw new HeapError("ERR_TYPE", `an object of struct ${this.name} has no length; it is for objects of array types`);
+    const most = Math.floor((MAX_OBJECT_BYTES - ARRAY_HEADER_BYTES) / elemSize);
     if (!isWhole(length, 0, most)) throw new FieldError(`${this.name}.length`, length, `an integer from 0 to ${most}`);
     const nbytes = ARRAY_HEADER_BYTES + elemSize * length;
     const ref = noscan || length === 0

@@ -21,7 +21,7 @@ import type { FieldLayout } from "./layout.ts";
 import type { MutexField, MutexItems } from "./mutex-field.ts";
 import type { ObjectHeap } from "./object-heap.ts";
 import type { RefField, RefItems } from "./ref-fields.ts";
-import { SHOW, inspectView, viewToJson, type Shown } from "./show.ts";
+import { inspectView, viewToJson, type Shown } from "./show.ts";
 import { FixedSlot, MutexSlot, PartSlot, RefItemSlot, RefSlot, ValueItemSlot, ValueSlot, type Slot } from "./slot.ts";
 import type { TypeInfo } from "./type-info.ts";
 
@@ -48,9 +48,7 @@ export interface ViewContext {
   infoOf(type: FieldType): TypeInfo;
 }
 
-const TYPE: unique symbol = Symbol("mallocgc.type");
-const PART: unique symbol = Symbol("mallocgc.part");
-const INSPECT: unique symbol = Symbol.for("nodejs.util.inspect.custom") as never;
+const INSPECT = Symbol.for("nodejs.util.inspect.custom");
 
 type Inspect = (value: unknown, options: object) => string;
 
@@ -58,25 +56,21 @@ type Inspect = (value: unknown, options: object) => string;
 export abstract class View {
   declare readonly $ref: number;
   /** On the prototype: the type. */
-  declare readonly [TYPE]: TypeInfo;
+  declare readonly $type: TypeInfo;
   /** On the prototype: whether this is a part of an object. */
-  declare readonly [PART]: boolean;
+  declare readonly $part: boolean;
 
-  [SHOW](): Shown {
+  $show(): Shown {
     const entries = (): Record<string, unknown> => {
       const all: Record<string, unknown> = {};
-      for (const { name } of this[TYPE].layout.fields) all[name] = (this as unknown as Record<string, unknown>)[name];
+      for (const { name } of this.$type.layout.fields) all[name] = (this as unknown as Record<string, unknown>)[name];
       return all;
     };
-    return { typeName: this[TYPE].name, ref: this.$ref, part: this[PART], entries };
+    return { typeName: this.$type.name, ref: this.$ref, part: this.$part, entries };
   }
 
   toJSON(): unknown {
-    return viewToJson(this[SHOW]());
-  }
-
-  [INSPECT](depth: number, options: object, inspect?: Inspect): string {
-    return inspectView(this[SHOW](), depth, options, inspect);
+    return viewToJson(this.$show());
   }
 }
 
@@ -105,7 +99,7 @@ export class ItemsView implements Items<FieldType> {
     context.turns?.set(this, context.heap.turnStamp());
   }
 
-  get [TYPE](): TypeInfo | undefined {
+  get $type(): TypeInfo | undefined {
     return this.info;
   }
 
@@ -123,16 +117,12 @@ export class ItemsView implements Items<FieldType> {
     for (let i = 0; i < this.length; i++) yield this.at(i);
   }
 
-  [SHOW](): Shown {
+  $show(): Shown {
     return { typeName: this.where, ref: this.$ref, part: this.info === undefined, entries: () => [...this] };
   }
 
   toJSON(): unknown[] {
-    return viewToJson(this[SHOW]()) as unknown[];
-  }
-
-  [INSPECT](depth: number, options: object, inspect?: Inspect): string {
-    return inspectView(this[SHOW](), depth, options, inspect);
+    return viewToJson(this.$show()) as unknown[];
   }
 
   private check(i: number): void {
@@ -142,6 +132,15 @@ export class ItemsView implements Items<FieldType> {
 }
 
 type ViewClass = new (ref: number, i: number) => View;
+
+for (const { prototype } of [View, ItemsView]) {
+  // Apart from the class, since a symbol's name cannot be declared for others there.
+  Object.defineProperty(prototype, INSPECT, {
+    value(this: View | ItemsView, depth: number, options: object, inspect?: Inspect): string {
+      return inspectView(this.$show(), depth, options, inspect);
+    },
+  });
+}
 
 /** Makes views of a struct: of whole objects, or of a part at one place. */
 export class StructMaker implements ViewMaker {
@@ -177,11 +176,11 @@ export class StructMaker implements ViewMaker {
   }
 
   owns(value: unknown): boolean {
-    return typeof value === "object" && value !== null && (value as View)[TYPE] === this.info;
+    return typeof value === "object" && value !== null && (value as View).$type === this.info;
   }
 
   refOf(value: unknown): number {
-    if (!this.owns(value) || (value as View)[PART]) return 0;
+    if (!this.owns(value) || (value as View).$part) return 0;
     if (this.context.turns !== undefined) checkTurn(this.context, value as View, this.name);
     return (value as View).$ref;
   }
@@ -211,7 +210,7 @@ export class ArrayMaker implements ViewMaker {
   }
 
   owns(value: unknown): boolean {
-    return value instanceof ItemsView && value[TYPE] === this.info;
+    return value instanceof ItemsView && value.$type === this.info;
   }
 
   refOf(value: unknown): number {
@@ -226,8 +225,8 @@ function newViewClass(info: TypeInfo, part: boolean): ViewClass {
   const cls: ViewClass = (part ? newPartClass() : newObjectClass()) as unknown as ViewClass;
   Object.setPrototypeOf(cls.prototype as object, View.prototype);
   Object.defineProperty(cls, "name", { value: info.name });
-  Object.defineProperty(cls.prototype, TYPE, { value: info });
-  Object.defineProperty(cls.prototype, PART, { value: part });
+  Object.defineProperty(cls.prototype, "$type", { value: info });
+  Object.defineProperty(cls.prototype, "$part", { value: part });
   return cls;
 }
 
@@ -314,5 +313,5 @@ function slotOf(context: ViewContext, type: FieldType, accessor: object, where: 
 /** The type of the object that `value` is a view of; undefined when it is no view, or one of a part of an object. */
 export function typeOfView(value: object): TypeInfo | undefined {
   if (!(value instanceof View || value instanceof ItemsView)) return undefined;
-  return value instanceof View && value[PART] ? undefined : value[TYPE];
+  return value instanceof View && value.$part ? undefined : value.$type;
 }
