@@ -101,6 +101,11 @@ export class StaleRefError extends HeapError {
   }
 }
 
+/** For what a thread does with a heap that it has left. */
+export function detached(): HeapError {
+  return new HeapError("ERR_HEAP_DETACHED", "this thread has left the heap (detach or close was called); attach again with its handle");
+}
+
 /** A value of any kind, for a message: it has to say what was given, and must not throw itself. */
 export function describeValue(value: unknown): string {
   switch (typeof value) {

@@ -9,7 +9,7 @@ import { SysmemError, WASM_PAGE_SIZE, createRegion, openOsPages, type Addr, type
 import { Allocator } from "./allocator.ts";
 import { bury } from "./bury.ts";
 import { Collected, type GcStats, type HeapEvents } from "./collected.ts";
-import { HeapError, describeValue } from "./errors.ts";
+import { HeapError, describeValue, detached } from "./errors.ts";
 import { HEADER_PTR, HEAP_CLOSED, HEAP_OPEN, HeapHeader, LAYOUT_VERSION, MAGIC } from "./header.ts";
 import { joinByHandle, joinHeap, type HeapHandle, type Joined } from "./join.ts";
 import { Collector } from "./collector.ts";
@@ -25,7 +25,7 @@ import type { Unique, UniqueValue } from "./roots/unique.ts";
 import type { Weak } from "./roots/weak.ts";
 import { describeSpan, type SpanInfo } from "./span-info.ts";
 import { startWorkers } from "./start-worker.ts";
-import type { ObjectType } from "./types/declare.ts";
+import { describeType, type ObjectType } from "./types/declare.ts";
 import type { Bound, BoundType, Init, NameOf, View } from "./types/infer.ts";
 import type { Ref } from "./types/ref.ts";
 import { verifyHeap, type VerifyReport } from "./verify.ts";
@@ -117,9 +117,15 @@ export class Heap {
     return this.collected().types.create<BoundType<T>>(type, init as never);
   }
 
-  /** A new object of a type as a raw ref, all zero; of an array type with `length` elements. For hot code. @throws HeapExhaustedError. */
+  /**
+   * A new object of a type as a raw ref, all zero; of an array type with `length` elements. For hot code.
+   *
+   * @throws HeapError `ERR_TYPE` when `type` is not bound (`heap.type`), or no array and a length is given; FieldError for a length; HeapExhaustedError.
+   */
   alloc<T>(type: BoundType<T>, length?: number): Ref<NameOf<T>> {
-    return length === undefined ? type.$type.alloc() : type.$type.allocArray(length);
+    const info = (type as Partial<BoundType<T>> | undefined)?.$type;
+    if (info === undefined) throw notBound(type);
+    return length === undefined ? info.alloc() : info.allocArray(length);
   }
 
   /** A view of the object at a raw ref; null for 0. With `checks`, @throws HeapError when there is no live object that could be of that type. */
@@ -361,8 +367,8 @@ function badOption(name: string, value: unknown): HeapError {
   return new HeapError("ERR_OPTION", `option ${name} takes true or false, not ${describeValue(value)}`);
 }
 
-function detached(): HeapError {
-  return new HeapError("ERR_HEAP_DETACHED", "this thread has left the heap (detach or close was called); attach again with its handle");
+function notBound(type: unknown): HeapError {
+  return new HeapError("ERR_TYPE", `heap.alloc takes a type of the heap, as heap.type(declaration) gives it, not ${describeType(type)}`);
 }
 
 /** What decides whether an operation begins a turn. */

@@ -1,5 +1,5 @@
 /** Turns of one thread, in a heap as a program has it: when they begin and end, and what happens between them and never within. */
-import { GcProcessor } from "@mallocgc/gc";
+import { CLAIMED, GcProcessor } from "@mallocgc/gc";
 import { describe, expect, test } from "vitest";
 import { attachHeap, createHeap, ref, struct, u32, type Heap } from "./index.ts";
 import type { Layers } from "./layers.ts";
@@ -283,10 +283,51 @@ test("a thread that blocks in roots.wait is in no turn meanwhile, and in one aga
   });
 });
 
-test("detach ends the turn, and the microtask that was to end it does nothing", async () => {
-  const { heap } = scene();
-  heap.mallocgc(16);
-  heap.detach();
-  await nextJob();
-  expect(() => heap.turn(() => 1)).toThrow(expect.objectContaining({ code: "ERR_HEAP_DETACHED" }));
+describe("a thread that has left the heap", () => {
+  test("is in no turn, and the microtask that was to end its turn does nothing", async () => {
+    const { heap, inTurn } = scene();
+    heap.mallocgc(16);
+    heap.detach();
+    await nextJob();
+    expect(inTurn()).toBe(false);
+  });
+
+  test("is refused at once what would begin a turn, also through what it kept: types and handles", () => {
+    const { heap, Node } = scene();
+    const handle = heap.root(heap.alloc(Node));
+    const keeper = attachHeap(heap.handle);
+    heap.detach();
+    for (const call of [() => heap.turn(() => 1), () => heap.alloc(Node), () => heap.root(null), () => handle.ref, () => Node.$type.alloc()]) {
+      expect(call).toThrow(expect.objectContaining({ code: "ERR_HEAP_DETACHED" }));
+    }
+    keeper.detach();
+  });
+
+  test.each([
+    ["a turn", (heap: Heap) => { heap.turn(() => { heap.detach(); }); }],
+    ["a function that is due after a turn", (heap: Heap) => {
+      heap.turn(() => { heap.addCleanup(heap.alloc(bind(heap)), () => { heap.detach(); }, 0); });
+      heap.gcSync();
+    }],
+    ["a function that is due at a safepoint", (heap: Heap) => {
+      heap.turn(() => { heap.addCleanup(heap.alloc(bind(heap)), () => { heap.detach(); }, 0); });
+      const other = attachHeap(heap.handle);
+      other.gcSync();
+      other.detach();
+      heap.turn(() => { heap.safepoint(); });
+    }],
+  ])("in the middle of %s, leaves its place untouched from then on", (_name, leave) => {
+    const { heap, turnWord } = scene();
+    const keeper = attachHeap(heap.handle);
+    try {
+      leave(heap);
+    } catch (error) {
+      expect(error).toMatchObject({ code: "ERR_HEAP_DETACHED" });
+    }
+    const word = turnWord();
+    expect(word & 3).toBe(CLAIMED);
+    keeper.gcSync();
+    expect([turnWord(), keeper.verify().broken]).toEqual([word, []]);
+    keeper.detach();
+  });
 });

@@ -12,7 +12,7 @@
  * where no background thread drives the collector a piece of the cycle is done.
  */
 import type { Mutator } from "@mallocgc/gc";
-import { HeapError, describeValue } from "./errors.ts";
+import { HeapError, describeValue, detached } from "./errors.ts";
 
 /** What a thread does between turns. */
 export interface BetweenTurns {
@@ -31,6 +31,8 @@ export class Turns {
   private depth = 0;
   private count = 0;
   private running = false;
+  /** The thread has left the heap: there is no turn any more. */
+  private left = false;
   private readonly mutator: Mutator;
   private readonly between: BetweenTurns;
   private readonly endImplicit: () => void;
@@ -48,7 +50,7 @@ export class Turns {
     return this.count;
   }
 
-  /** Enters an implicit turn unless in one: its end is queued. */
+  /** Enters an implicit turn unless in one: its end is queued. @throws HeapError `ERR_HEAP_DETACHED`. */
   enter(): void {
     if (this.open) return;
     this.begin();
@@ -89,7 +91,7 @@ export class Turns {
     this.count++;
     this.mutator.safepoint();
     this.runDue();
-    this.between.step();
+    if (!this.left) this.between.step();
   }
 
   /** Runs `fn`, which may block, outside of any turn. */
@@ -113,12 +115,15 @@ export class Turns {
   /** The thread leaves the heap: whatever turn it is in is over, and functions that are due are not called. */
   close(): void {
     this.depth = 0;
+    this.left = true;
     if (!this.open) return;
     this.open = false;
     this.mutator.leave();
   }
 
   private begin(): void {
+    // The P may be another thread's by now.
+    if (this.left) throw detached();
     this.count++;
     this.mutator.enter();
     this.open = true;
@@ -137,8 +142,11 @@ export class Turns {
       try {
         this.runDue();
       } finally {
-        this.open = false;
-        this.mutator.leave();
+        // Unless a function has made this thread leave the heap.
+        if (this.open) {
+          this.open = false;
+          this.mutator.leave();
+        }
       }
     }
   }
