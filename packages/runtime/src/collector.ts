@@ -275,7 +275,8 @@ export class Collector implements CollectorHooks {
     const cycle = this.request();
     while (!this.isSwept(cycle)) {
       const ms = this.waitStep();
-      if (ms > 0) Atomics.wait(this.mem, this.gcAt + G.cyclesSwept, Atomics.load(this.mem, this.gcAt + G.cyclesSwept), ms);
+      // A browser's main thread may not sleep: it looks again.
+      if (ms > 0 && this.layers.mutexes.mayBlock) Atomics.wait(this.mem, this.gcAt + G.cyclesSwept, Atomics.load(this.mem, this.gcAt + G.cyclesSwept), ms);
     }
     this.turns.safepoint();
   }

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startChromium } from "./chromium.ts";
 import { readGuide } from "./guide.ts";
 import { HOLD_MS, type Locks } from "./pages/locks.ts";
+import type { Collected } from "./pages/collected.ts";
 import type { OneThread } from "./pages/one-thread.ts";
 import type { ThreeThreads, ThreeThreadsJob } from "./pages/three-threads.ts";
 import { type Site, type SiteOptions, ROOT_FOLDER, openSite } from "./site.ts";
@@ -130,6 +131,19 @@ describe.skipIf(missing !== undefined)(suite, () => {
     expect(complaints).toEqual([]);
   });
 
+  test("a page's typed objects are collected by a background worker, and what is rooted stays", async () => {
+    const complaints = await visit(ISOLATED, "/", async (page) => {
+      const { workers, cycles, kept, left, stale, verified } = (await page.evaluate('import("/pages/collected.ts").then(({ run }) => run())')) as Collected;
+      expect(workers).toBe(1);
+      expect(cycles).toBeGreaterThan(0);
+      expect(kept).toBe(1000);
+      expect(left).toBe(1000);
+      expect(stale).toBe("nil");
+      expect(verified.broken).toEqual([]);
+    });
+    expect(complaints).toEqual([]);
+  });
+
   test("the guide's page and worker do what the guide says, with the headers that it names", async () => {
     const complaints = await visit({ ...ISOLATED, files: guide.files }, "/index.html", async (page) => {
       expect(await page.locator("#answer:not(:empty)").textContent({ timeout: 20_000 })).toBe(guide.shows);
@@ -137,7 +151,7 @@ describe.skipIf(missing !== undefined)(suite, () => {
     expect(complaints).toEqual([]);
   });
 
-  test("a page loads runtime and the six layers below it, and nothing else", async () => {
+  test("a page loads runtime and the seven layers below it, and nothing else", async () => {
     const complaints = await visit(PLAIN, "/", async (page, site) => {
       await page.evaluate('import("@mallocgc/runtime")');
       const files = [...site.served.values()];

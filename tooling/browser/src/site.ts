@@ -104,7 +104,7 @@ export async function openSite({ headers, names, files = {} }: SiteOptions): Pro
 }
 
 function sourceOf(path: string): URL | undefined {
-  const [, name, file] = /^\/@mallocgc\/([a-z-]+)\/([\w-]+\.js)$/.exec(path) ?? [];
+  const [, name, file] = /^\/@mallocgc\/([a-z-]+)\/((?:[\w-]+\/)*[\w-]+\.js)$/.exec(path) ?? [];
   if (name !== undefined && file !== undefined) return new URL(`packages/${name}/dist/${file}`, ROOT);
   const [, page] = /^\/pages\/([\w-]+\.ts)$/.exec(path) ?? [];
   return page === undefined ? undefined : new URL(page, PAGES);
