@@ -50,6 +50,8 @@ func main() {
 		reply(recordClasses())
 	case "goals":
 		reply(goals())
+	case "scavtrace":
+		scavtrace()
 	default:
 		quiet()
 		reply(recordSequence(shapeNamed(*child), uint32(*seed), uint32(*count)))
@@ -102,6 +104,11 @@ func record(out string) {
 		header
 		goalsRecording
 	}{varied, recordGoals()})
+	write(out, "scavenger.json", struct {
+		header
+		Parts     json.RawMessage `json:"parts"`
+		Scavtrace []string        `json:"scavtrace"`
+	}{varied, recordScavenger(), recordScavtrace()})
 }
 
 func thisGo() header {
@@ -147,8 +154,8 @@ func decode(text []byte, v any) {
 func write(dir, name string, v any) {
 	text, err := json.Marshal(v)
 	check(err)
-	// A line for each class, sequence, scenario and goal, so that a change reads well.
-	for _, key := range []string{`{"size"`, `{"shape"`, `{"seed"`, `{"name"`, `{"liveMiB"`} {
+	// A line for each class, sequence, scenario, goal and run, so that a change reads well.
+	for _, key := range []string{`{"size"`, `{"shape"`, `{"seed"`, `{"name"`, `{"liveMiB"`, `{"memoryLimit"`, `{"ops"`} {
 		text = bytes.ReplaceAll(text, []byte(key), []byte("\n"+key))
 	}
 	check(os.WriteFile(filepath.Join(dir, name), append(text, '\n'), 0o644))

@@ -118,6 +118,46 @@ export interface HeapGoalsRecording extends GoVersion {
   readonly gctrace: readonly string[];
 }
 
+/** What Go's scavenger did, part by part, when it was driven alone. Bytes and ns. */
+export interface ScavengerParts {
+  readonly physPageSize: number;
+  /** PI controllers: kp, ti, tt, min, max; and per step what was given and what came out, with 1 when it did not fail. */
+  readonly controllers: readonly {
+    readonly name: string;
+    readonly tune: readonly [kp: number, ti: number, tt: number, min: number, max: number];
+    readonly steps: readonly (readonly [input: number, setpoint: number, period: number, output: number, ok: number])[];
+  }[];
+  /** What quanta released and how long they took; after how many the scavenger slept, for how long it wanted to, and did. */
+  readonly pacing: readonly {
+    readonly name: string;
+    readonly procs: number;
+    readonly quanta: readonly (readonly [released: number, ns: number])[];
+    readonly sleeps: readonly (readonly [quanta: number, wanted: number, slept: number])[];
+  }[];
+  /** Goals of -1: there is none, or it is not exceeded. */
+  readonly goals: readonly {
+    readonly memoryLimit: number;
+    readonly heapGoal: number;
+    readonly lastHeapGoal: number;
+    readonly lastHeapInUse: number;
+    readonly heapRetained: number;
+    readonly mappedReady: number;
+    readonly percentGoal: number;
+    readonly limitGoal: number;
+  }[];
+  /**
+   * Operations on an index of 12 chunks of 512 pages: [0 alloc, page, pages], [1 free, page, pages], [2 next generation], [3 set empty, chunk],
+   * [4 find, forced, chunk or -1, page of it].
+   */
+  readonly index: readonly { readonly seed: number; readonly ops: readonly (readonly number[])[] }[];
+}
+
+/** Go's scavenger, and lines of scavtrace, whose figures differ from run to run. */
+export interface ScavengerRecording extends GoVersion {
+  readonly parts: ScavengerParts;
+  readonly scavtrace: readonly string[];
+}
+
 /** The folder that holds the recordings of this project. */
 export const DATA: URL = new URL("../data/", import.meta.url);
 
@@ -143,6 +183,10 @@ export function loadPacer(folder: URL = DATA): PacerRecording {
 
 export function loadHeapGoals(folder: URL = DATA): HeapGoalsRecording {
   return read(folder, "goals.json") as HeapGoalsRecording;
+}
+
+export function loadScavenger(folder: URL = DATA): ScavengerRecording {
+  return read(folder, "scavenger.json") as ScavengerRecording;
 }
 
 /** Start value of {@link hashInto}. */
