@@ -28,6 +28,7 @@ import type { PacerFigures } from "./pacer-figures.ts";
 import { PHASE_ARM, PHASE_MARK, PHASE_OFF, PHASE_SWEEP, PHASE_TERM, phaseWord } from "./phase.ts";
 import { WANTED_BY_GROWTH, WANTED_BY_REQUEST, WANTED_BY_TIME } from "./refill.ts";
 import type { RootSource } from "./root-source.ts";
+import { STEP_ARM, STEP_DRAIN, STEP_FLUSH, STEP_GRACE, STEP_IDLE, STEP_MARK, STEP_SWEEP } from "./step.ts";
 import type { SweepPacing } from "./sweep-pacing.ts";
 import type { SpanSweeper } from "./sweeper.ts";
 import { WorkRecord } from "./work-record.ts";
@@ -36,17 +37,6 @@ const G = GcRecord.offset;
 const { work: WORK, marking: P_MARKING } = GcProcessor.offset;
 const { scanWork: SCAN_WORK, markedBytes: MARKED_BYTES } = WorkRecord.offset;
 const BYTES = UNIT;
-
-/** Steps of the machine. */
-export const STEP_IDLE = 0;
-export const STEP_ARM = 1;
-export const STEP_MARK = 2;
-export const STEP_GRACE = 3;
-export const STEP_DRAIN = 4;
-export const STEP_FLUSH = 5;
-export const STEP_SWEEP = 6;
-/** Names of the steps, by number. */
-export const STEP_NAMES: readonly string[] = ["idle", "arm", "mark", "grace", "drain", "flush", "sweep"];
 
 /** Nothing to do: no cycle is under way, and none is wanted. */
 export const ADVANCE_IDLE = 0;
@@ -233,7 +223,7 @@ export class Cycle {
 
   private markRoots(): void {
     const { mem, f64, gc } = this;
-    const { roots, marker, now } = this.parts;
+    const { roots, forEachFinalizer, marker, now } = this.parts;
     f64[(gc + G.rootsAt) >>> 1] = now();
     let words = 0;
     for (const source of roots) {
@@ -242,16 +232,10 @@ export class Cycle {
         words += length;
       }
     }
-    this.scanFinalizers();
-    f64[(gc + G.rootBytes) >>> 1] = words * 4;
-    Atomics.store(mem, gc + G.marking, 1);
-  }
-
-  /** Marks what objects with finalizers lead to, and not themselves. */
-  private scanFinalizers(): void {
-    const { forEachFinalizer, marker } = this.parts;
     forEachFinalizer((addr) => { marker.scanObject(addr); });
     marker.flushLocal();
+    f64[(gc + G.rootBytes) >>> 1] = words * 4;
+    Atomics.store(mem, gc + G.marking, 1);
   }
 
   /** Whether any thread has work of its own in hand. */
@@ -293,8 +277,13 @@ export class Cycle {
     if (marker.takeOverflow()) {
       Atomics.add(mem, gc + G.workSeq, 1);
       this.parts.rescan();
-      // An object with a finalizer has no mark to be found by: its entry may be among those that were dropped.
-      this.scanFinalizers();
+      // An object with a finalizer has no mark to be found by: its entry may be among those that were dropped. Drained one by one, as in `rescan`: handed
+      // over, they would be dropped again where there is no buffer at all, and marking would never end.
+      this.parts.forEachFinalizer((addr) => {
+        marker.scanObject(addr);
+        marker.drain(Infinity);
+      });
+      marker.flushLocal();
       return this.go(STEP_DRAIN);
     }
     this.setPhase(PHASE_TERM);
