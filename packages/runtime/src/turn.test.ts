@@ -155,6 +155,12 @@ describe("heap.turn", () => {
   });
 });
 
+test("a view is stale, in development mode, from the end of its turn on, whether or not another has begun", () => {
+  const heap = createHeap({ maxBytes: 4 << 20, gcWorkers: 0, checks: true });
+  const view = heap.turn(() => heap.new(bind(heap), { tag: 3 }));
+  expect(() => view.tag).toThrow(expect.objectContaining({ code: "ERR_STALE_REF" }));
+});
+
 describe("a safepoint", () => {
   test("ends a turn and begins the next: a cycle can go on", () => {
     const { heap, turnWord, inTurn } = scene();

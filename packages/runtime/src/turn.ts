@@ -45,7 +45,7 @@ export class Turns {
     };
   }
 
-  /** A number that is another in each turn. */
+  /** A number that is another in each turn, and between turns. */
   get stamp(): number {
     return this.count;
   }
@@ -130,6 +130,7 @@ export class Turns {
   }
 
   private end(): void {
+    this.count++;
     this.open = false;
     this.mutator.leave();
     this.rest();

@@ -5,7 +5,7 @@
  * allocation: for objects of up to 128 bytes as a mask of their words, for larger ones as the type's address.
  */
 import type { Addr } from "@mallocgc/sysmem";
-import { FieldError, HeapError } from "../errors.ts";
+import { FieldError, HeapError, describeValue } from "../errors.ts";
 import type { ObjectType } from "./declare.ts";
 import { isWhole } from "./field-check.ts";
 import type { NameOf } from "./infer.ts";
@@ -51,7 +51,7 @@ export class TypeInfo<T = unknown> {
    */
   allocArray(length: number): Ref<NameOf<T>> {
     const { elemSize, noscan } = this.layout;
-    if (elemSize === 0) throw new HeapError("ERR_TYPE", `an object of struct ${this.name} has no length; it is for objects of array types`);
+    if (elemSize === 0) throw new HeapError("ERR_TYPE", `an object of struct ${this.name} has no length, so it cannot be ${describeValue(length)}; objects of array types have one`);
     const most = Math.floor((MAX_OBJECT_BYTES - ARRAY_HEADER_BYTES) / elemSize);
     if (!isWhole(length, 0, most)) throw new FieldError(`${this.name}.length`, length, `an integer from 0 to ${most}`);
     const nbytes = ARRAY_HEADER_BYTES + elemSize * length;
