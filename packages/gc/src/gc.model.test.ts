@@ -8,7 +8,7 @@ const OVER_THE_ROOT = ["ROOTS_ONLY", "SECOND_CLEARS"];
 
 describe.skipIf(!canCheckModels())("the model of the collector", () => {
   for (const { program, states, says } of [
-    { program: ["OPS0=1", "OPS1=1"], states: 2_000_000, says: "two Ps" },
+    { program: ["OPS0=1", "OPS1=1"], states: 1_700_000, says: "two Ps" },
     { program: ["OPS0=3", ...ALONE, "MARKER"], states: 700_000, says: "two markers" },
     { program: ["OPS0=2", "TURNS0=2", ...ALONE, "HANDLES"], states: 250_000, says: "handles" },
     { program: ["OPS0=3", ...ALONE, "ALLOC", "LEAVE"], states: 200_000, says: "spans that change holders" },

@@ -4,8 +4,7 @@ export { findLost, walkReachable, type CheckMarkParts, type LostObject } from ".
 export { CpuLimiter, type LimiterTimes } from "./cpu-limiter.ts";
 export { CpuLimiterRecord } from "./cpu-limiter-record.ts";
 export {
-  ADVANCE_IDLE, ADVANCE_WAITING, ADVANCE_WORKED, Cycle, FORCE_PERIOD_MS, STEP_ARM, STEP_DRAIN, STEP_FLUSH, STEP_GRACE, STEP_IDLE, STEP_MARK, STEP_NAMES, STEP_SWEEP,
-  type CycleParts, type MemoryFigures,
+  ADVANCE_IDLE, ADVANCE_WAITING, ADVANCE_WORKED, Cycle, FORCE_PERIOD_MS, type CycleParts, type MemoryFigures,
 } from "./cycle.ts";
 export { CycleLog, traceLine, type CycleEnd, type CycleReport } from "./cycle-log.ts";
 export { CYCLES_KEPT, CycleFigures, GREY_ENTRIES, GcProcessor, GcRecord, UNIT, gcTables } from "./gc-record.ts";
@@ -29,6 +28,7 @@ export {
 } from "./specials-record.ts";
 export { verifySpecials } from "./specials-verify.ts";
 export { WeakHandles } from "./specials-weak.ts";
+export { STEP_ARM, STEP_DRAIN, STEP_FLUSH, STEP_GRACE, STEP_IDLE, STEP_MARK, STEP_NAMES, STEP_SWEEP } from "./step.ts";
 export { SweepPacing, SweepPacingRecord, type SweepFigures } from "./sweep-pacing.ts";
 export { sweepKernel } from "./sweep-span.ts";
 export { SpanSweeper, type SpecialSweeper, type SweepKernel } from "./sweeper.ts";

@@ -28,9 +28,13 @@ import { GREY_ENTRIES, GcProcessor, GcRecord } from "./gc-record.ts";
 import type { Marker } from "./marker.ts";
 import { PHASE_ARM, PHASE_MARK, PHASE_OFF, PHASE_SWEEP, PHASE_TERM, phaseOf } from "./phase.ts";
 import type { Barrier } from "./root-source.ts";
+import { STEP_GRACE } from "./step.ts";
 import { CLAIMED, IN_TURN, ONE_TURN } from "./turn-word.ts";
 
-const { phase: PHASE, flushSeq: FLUSH_SEQ, wake: WAKE, workSeq: WORK_SEQ, revived: REVIVED, maxStallUs: G_MAX_STALL } = GcRecord.offset;
+const {
+  phase: PHASE, flushSeq: FLUSH_SEQ, wake: WAKE, workSeq: WORK_SEQ, revived: REVIVED, maxStallUs: G_MAX_STALL, step: CYCLE_STEP,
+  idleMarkers: IDLE,
+} = GcRecord.offset;
 const { phaseSeen: PHASE_SEEN, turn: TURN, flushSeen: FLUSH_SEEN, greyLen: GREY_LEN, grey: GREY, maxStallUs: MAX_STALL, marking: MARKING } = GcProcessor.offset;
 const { sweepgen: SWEEPGEN, freeIndexForScan: FREE_INDEX_FOR_SCAN } = MSpan.offset;
 const NEVER = SCAN_NEVER;
@@ -40,6 +44,7 @@ const ARM = PHASE_ARM;
 const MARK = PHASE_MARK;
 const TERM = PHASE_TERM;
 const SWEEP = PHASE_SWEEP;
+const GRACE = STEP_GRACE;
 const TURN_BIT = IN_TURN;
 const CLAIMED_BIT = CLAIMED;
 const STEP = ONE_TURN;
@@ -137,7 +142,8 @@ export class Mutator implements Barrier {
     // As in leave and enter: the driver may see the turn change, never end.
     Atomics.add(this.mem, this.at + TURN, STEP);
     this.poll();
-    if (this.phaseActive()) this.wakeDriver();
+    // Only then does somebody wait for turns to end; a plain read, since who does looks again in some ms anyway.
+    if (this.mem[this.gc + CYCLE_STEP] === GRACE) this.wakeDriver();
   }
 
   /** Takes notice of the phase and of a request to flush. At an operation's edge only. */
@@ -335,8 +341,9 @@ export class Mutator implements Barrier {
   /** Wakes a driver that waits for this P. Costs nothing while no cycle is under way. */
   private wakeDriver(): void {
     if (!this.phaseActive()) return;
+    // Pairs with the sleeper, who first counts itself as idle and then looks at `wake`: either it finds the word changed, or it is counted here.
     Atomics.add(this.mem, this.gc + WAKE, 1);
-    Atomics.notify(this.mem, this.gc + WAKE);
+    if (Atomics.load(this.mem, this.gc + IDLE) !== 0) Atomics.notify(this.mem, this.gc + WAKE);
   }
 
   /** The longest that an operation of this P was held up by the collector, in us. */

@@ -14,6 +14,8 @@ import type { LeakReport } from "./roots/root-host.ts";
 import { TypeTable } from "./types/type-table.ts";
 
 const G = GcRecord.offset;
+/** How long to wait for the driver's seat, which is held for microseconds. */
+const SEAT_MS = 30_000;
 
 /** What a program may want to be told of. Called between turns, never inside an operation. */
 export interface HeapEvents {
@@ -131,7 +133,13 @@ export class Collected {
   /** Changes a setting from the driver's seat, so that no cycle is computed from half of it. */
   private change(set: () => number): number {
     const { cycle } = this.collector;
-    while (!cycle.tryDrive()) pause();
+    const deadline = performance.now() + SEAT_MS;
+    while (!cycle.tryDrive()) {
+      if (performance.now() > deadline) {
+        throw new HeapError("ERR_HEAP_DAMAGED", `whoever drives the cycle has not moved for ${SEAT_MS / 1000} s: that thread is stopped or dead; save what you need and make another heap`);
+      }
+      pause();
+    }
     try {
       const old = set();
       cycle.commit();

@@ -123,6 +123,20 @@ export class Collector implements CollectorHooks {
     region.f64[(gc + G.heapStart) >>> 1] = now;
     region.f64[(gc + G.lastCycleAt) >>> 1] = now;
     Roots.init(region.i32, plan.at("roots"));
+    // Background threads start while the program fills the heap; their records are there before.
+    for (let id = 0; id <= config.workers; id++) Collector.reserve(layers, id);
+  }
+
+  /** Makes a P's record as a marker, which it keeps for ever. @throws HeapExhaustedError when there is no room for it. */
+  private static reserve(layers: Layers, processorId: number): void {
+    const mem = layers.region.i32;
+    const at = layers.processors.gcOf(processorId);
+    if (mem[at + P.work] !== 0) return;
+    const nbytes = (WorkRecord.words + GREY_ENTRIES) * 4;
+    const work = layers.pages.persistentAlloc(nbytes, 64);
+    if (work === 0) throw new HeapExhaustedError(nbytes, layers.config.maxBytes, true);
+    mem[at + P.work] = work >>> 2;
+    mem[at + P.grey] = (work >>> 2) + WorkRecord.words;
   }
 
   /**
@@ -133,13 +147,7 @@ export class Collector implements CollectorHooks {
   static prepare(layers: Layers, processorId: number): void {
     const mem = layers.region.i32;
     const at = layers.processors.gcOf(processorId);
-    if (mem[at + P.work] === 0) {
-      const nbytes = (WorkRecord.words + GREY_ENTRIES) * 4;
-      const work = layers.pages.persistentAlloc(nbytes, 64);
-      if (work === 0) throw new HeapExhaustedError(nbytes, layers.config.maxBytes);
-      mem[at + P.work] = work >>> 2;
-      mem[at + P.grey] = (work >>> 2) + WorkRecord.words;
-    }
+    Collector.reserve(layers, processorId);
     mem[at + P.turn] = ((mem[at + P.turn]! | 3) + 1) | 0;
     // A word that the phase will never be again: whatever it is when the first turn begins, the P acks it, and is black if it has to be.
     mem[at + P.phaseSeen] = phaseWord(cycleOf(Atomics.load(mem, layers.plan.at("gc") + G.phase)) - 1, PHASE_OFF);
