@@ -4,30 +4,38 @@
  * A program goes from turn to turn. In a turn it has four variables for addresses, and does, in any order:
  *
  *     new            an object of some kind, its refs set to what the variables hold
- *     load, store    a field, the stamp of what was loaded checked; now and then by compare-and-set
- *     take           a field's value into a variable, and the field set to nil or to another: the variable is then the last path to the object
- *     roots          a shared root read, set, cleared: how objects get to other threads
+ *     walk           from a shared root some fields deep into the graph: how objects get to other threads
+ *     load, store    a field; the stamp of whatever is loaded is checked
+ *     take, move     a field's value into a variable, and the field set to nil or to another: the variable is then the last path to the object.
+ *                    Perhaps it then goes into another object
+ *                    Sometimes by compare-and-set
+ *     root           a shared root is set
  *     handles        made, read, disposed of
  *     weak refs      made; asked, by anybody, and then the object is there, or was not reachable
- *     churn          a few objects for nobody: spans are spent, swept, exchanged
+ *     churn          a few objects for nobody, one of them with a weak ref: spans are spent, swept, exchanged
  *     poll, safepoint, and the turn's end
  *
- * A collecting actor advances the cycle by one step, marks for one byte (one round of the kernel), or sweeps one span; and asks for a cycle now and then. Two of them
- * are two background workers.
+ * A collecting actor advances the cycle by some steps, or marks for one byte (one round of the kernel); and asks for a cycle now and then. Two of them are two
+ * background workers: one drives, or both mark.
  */
-import { CLAIMED, GcProcessor, GcRecord, IN_TURN, STEP_IDLE, STEP_NAMES } from "@mallocgc/gc";
+import { ADVANCE_WORKED, CLAIMED, GcProcessor, GcRecord, IN_TURN, PHASE_TERM, STEP_GRACE, STEP_IDLE, STEP_NAMES, phaseOf } from "@mallocgc/gc";
 import type { Ptr } from "@mallocgc/sysmem";
 import { Fault, type Actor, type Random } from "./scheduler.ts";
-import { KINDS, ROOTS, type Holder, type World } from "./scheduler-world.ts";
+import { CHAIN, KINDS, type Holder, type World } from "./scheduler-world.ts";
 import type { TestP } from "./test-p.ts";
 
 const G = GcRecord.offset;
-const { turn: TURN } = GcProcessor.offset;
+const P = GcProcessor.offset;
 const LOCALS = 4;
 const HANDLES = 3;
 const WEAKS = 4;
+/** Mean lengths of turns, in operations, and one in how many operations is a poll when the cycle waits for one: drawn for each turn. */
+const TURNS = [3, 10, 40];
+const POLLS = [1, 2, 6, 6, 20];
 /** An unsuccessful look at a weak ref's object that takes longer waits for somebody. */
 const WEAK_ACCESSES = 400;
+/** Accesses within which somebody comes in between, in half of all looks at a weak ref: all depends on what happens in a few of them. */
+const WEAK_WINDOW = 40;
 const LARGE_KIND: number = KINDS.length - 1;
 
 /** A handle: the number of its slot and the word of its ref. */
@@ -43,16 +51,19 @@ export class ProgramActor implements Actor, Holder {
   readonly locals: number[] = [];
   private readonly world: World;
   private readonly p: TestP;
-  private readonly turnWord: Ptr;
+  private readonly gcRecord: Ptr;
   private handles: Slot[] = [];
   private inTurn = false;
+  /** Operations left in this turn; and how often one of them is a poll. */
+  private left = 0;
+  private pollOneIn = 1;
 
   constructor(world: World, p: TestP) {
     this.world = world;
     this.p = p;
     this.view = world.ps.indexOf(p);
     this.name = `P${p.processorId}`;
-    this.turnWord = (p.layers.processors.gcOf(p.processorId) + TURN) as Ptr;
+    this.gcRecord = p.layers.processors.gcOf(p.processorId);
   }
 
   /** Nothing held, in no turn. */
@@ -72,12 +83,22 @@ export class ProgramActor implements Actor, Holder {
 
   /** A P that the driver has claimed waits until it no longer is: here, until the driver goes on. */
   get canRun(): boolean {
-    return this.inTurn || (this.world.mem[this.turnWord]! & (CLAIMED | IN_TURN)) === 0;
+    return this.inTurn || (this.world.mem[this.gcRecord + P.turn]! & (CLAIMED | IN_TURN)) === 0;
   }
 
   step(random: Random): void {
-    if (!this.inTurn) this.enter();
+    this.world.programSteps++;
+    if (!this.inTurn) this.enter(random);
+    else if (--this.left < 0) this.leave();
+    else if (this.isAwaited && random.oneIn(this.pollOneIn)) this.poll(random);
     else this.operate(random);
+  }
+
+  /** Whether the cycle waits for this P's poll, or for its turn's end. So that cycles go on in runs that are short, it does not wait long, on average. */
+  private get isAwaited(): boolean {
+    const { mem, gc } = this.world;
+    const at = this.gcRecord;
+    return mem[at + P.phaseSeen] !== mem[gc + G.phase] || mem[at + P.flushSeen] !== mem[gc + G.flushSeq] || mem[gc + G.step] === STEP_GRACE;
   }
 
   /** Ends the turn, if it is in one. */
@@ -91,9 +112,10 @@ export class ProgramActor implements Actor, Holder {
     this.handles = [];
   }
 
-  private enter(): void {
-    const { world } = this;
-    world.scheduler.note(() => "enter");
+  private enter(random: Random): void {
+    this.world.scheduler.note(() => "enter");
+    this.left = random.around(TURNS[random.below(TURNS.length)]!);
+    this.pollOneIn = POLLS[random.below(POLLS.length)]!;
     this.p.collector.mutator.enter();
     this.inTurn = true;
     for (let i = 0; i < LOCALS; i++) this.locals[i] = 0;
@@ -107,53 +129,72 @@ export class ProgramActor implements Actor, Holder {
   }
 
   private operate(random: Random): void {
-    const a = random.below(LOCALS);
+    const a = this.pickLocal(random);
     const b = random.below(LOCALS);
     const field = random.below(2) as 0 | 1;
-    switch (random.below(16)) {
+    switch (random.below(18)) {
       case 0:
       case 1:
-        return this.make(random, a, b);
+        this.make(random, b, a);
+        break;
       case 2:
       case 3:
-        return this.load(a, field, b);
+        this.load(a, field, b);
+        break;
       case 4:
       case 5:
-        return this.store(a, field, this.locals[b]!);
+        this.store(a, field, this.locals[b]!);
+        break;
       case 6:
-        return this.take(a, field, b, random.oneIn(2) ? 0 : this.locals[random.below(LOCALS)]!);
+        this.take(a, field, b, this.locals[random.below(LOCALS)]!);
+        break;
       case 7:
       case 8:
-        return this.readRoot(random.below(ROOTS), a);
+        this.move(random, a, field, b);
+        break;
       case 9:
-        return this.setRoot(random.below(ROOTS), random.oneIn(3) ? 0 : this.locals[a]!);
       case 10:
-        return this.handle(random, a);
+        this.walk(random, b);
+        break;
       case 11:
-        return this.weak(random, a);
+        this.setRoot(random.below(this.world.rootsUsed), this.locals[a]!);
+        break;
       case 12:
-        return this.churn(random);
+        this.handle(random, a);
+        break;
       case 13:
-        return this.poll(random);
       case 14:
-        this.locals[a] = 0;
-        return undefined;
+      case 15:
+        this.weak(random, a);
+        break;
+      case 16:
+        this.churn(random);
+        break;
       default:
-        return this.leave();
+        this.locals[b] = 0;
     }
   }
 
+  /** A variable, if need be another than the first that comes to mind, to find one that holds something. */
+  private pickLocal(random: Random): number {
+    const first = random.below(LOCALS);
+    for (let i = 0; i < LOCALS; i++) if (this.locals[(first + i) % LOCALS] !== 0) return (first + i) % LOCALS;
+    return first;
+  }
+
+  /** A new object that leads to what two variables hold, in the place of one of them; perhaps others find it at once. */
   private make(random: Random, a: number, b: number): void {
     const { world, p } = this;
-    const kind = random.oneIn(40) ? LARGE_KIND : random.below(LARGE_KIND);
+    const kind = random.oneIn(60) ? LARGE_KIND : random.below(LARGE_KIND);
     const id = world.nextId();
     world.scheduler.note(() => `new ${id} of ${KINDS[kind]!} B`);
     const addr = p.allocator.mallocTyped(KINDS[kind]!, 0b0011, world.types[kind]!);
     world.stamp(addr, id);
     const old = this.locals[a]!;
     this.locals[a] = addr;
-    if (old !== 0 && random.oneIn(2)) p.store(addr, 0, old);
+    if (old !== 0) p.store(addr, 0, old);
     if (random.oneIn(2)) p.store(addr, 1, this.locals[b]!);
+    if (random.oneIn(3)) this.setRoot(random.below(world.rootsUsed), addr);
   }
 
   private load(a: number, field: 0 | 1, b: number): void {
@@ -183,10 +224,22 @@ export class ProgramActor implements Actor, Holder {
     else p.collector.mutator.compareExchangeRef(addr + 4 * field, old, value);
   }
 
-  private readRoot(i: number, a: number): void {
-    const value = Atomics.load(this.p.mem, this.world.roots + i) >>> 0;
-    this.world.scheduler.note(() => `root ${i} = ${this.show(value)}`);
-    this.locals[a] = this.check(value, "a root");
+  /** What is behind a.field goes into `b`, and from there into an object in another variable: nothing else leads to it any more, unless something did before. */
+  private move(random: Random, a: number, field: 0 | 1, b: number): void {
+    this.take(a, field, b, 0);
+    if (this.locals[b] !== 0) this.store(random.below(LOCALS), field, this.locals[b]!);
+  }
+
+  /** From a root some steps into the graph. */
+  private walk(random: Random, a: number): void {
+    const root = random.below(this.world.rootsUsed);
+    let at = this.check(Atomics.load(this.p.mem, this.world.roots + root) >>> 0, "a root");
+    for (let n = random.below(1 + random.below(CHAIN)); n > 0 && at !== 0; n--) {
+      this.locals[a] = at;
+      at = this.check(this.p.load(at, random.oneIn(6) ? 1 : 0), "a field");
+    }
+    if (at !== 0) this.locals[a] = at;
+    this.world.scheduler.note(() => `from root ${root} to ${this.show(this.locals[a]!)}`);
   }
 
   private setRoot(i: number, value: number): void {
@@ -214,14 +267,17 @@ export class ProgramActor implements Actor, Holder {
   private weak(random: Random, a: number): void {
     const { world, p } = this;
     const { weaks, scheduler } = world;
-    if (weaks.length < WEAKS && this.locals[a] !== 0) {
+    const which = random.below(WEAKS);
+    const weak = weaks[which];
+    if (random.oneIn(2)) scheduler.soon(WEAK_WINDOW);
+    if (this.locals[a] !== 0 && (weak === undefined || random.oneIn(8))) {
       const id = world.idOf(this.locals[a]!);
       scheduler.note(() => `weak ref to ${id}`);
-      weaks.push({ handle: p.collector.specials.weakHandle(this.locals[a]!), id });
+      weaks[which] = { handle: p.collector.specials.weakHandle(this.locals[a]!), id };
       return;
     }
-    if (weaks.length === 0) return;
-    const { handle, id } = weaks[random.below(weaks.length)]!;
+    if (weak === undefined) return;
+    const { handle, id } = weak;
     const { handles } = p.collector.specials;
     const addr = handles.value(handle);
     scheduler.mayWait(WEAK_ACCESSES);
@@ -240,12 +296,18 @@ export class ProgramActor implements Actor, Holder {
     const kind = random.below(LARGE_KIND);
     const n = 1 + random.below(6);
     this.world.scheduler.note(() => `${n} objects of ${KINDS[kind]!} B for nobody`);
-    for (let i = 0; i < n; i++) this.p.allocator.mallocTyped(KINDS[kind]!, 0b0011, this.world.types[kind]!);
+    for (let i = 0; i < n; i++) {
+      const addr = this.p.allocator.mallocTyped(KINDS[kind]!, 0b0011, this.world.types[kind]!);
+      if (i > 0) continue;
+      const id = this.world.nextId();
+      this.world.stamp(addr, id);
+      this.world.weaks[random.below(WEAKS)] = { handle: this.p.collector.specials.weakHandle(addr), id };
+    }
   }
 
   private poll(random: Random): void {
     const { mutator } = this.p.collector;
-    const safepoint = random.oneIn(3);
+    const safepoint = random.oneIn(this.world.mem[this.world.gc + G.step] === STEP_GRACE ? 1 : 6);
     this.world.scheduler.note(() => (safepoint ? "safepoint" : "poll"));
     if (safepoint) {
       this.locals.fill(0);
@@ -276,41 +338,47 @@ export class CollectingActor implements Actor {
   private readonly world: World;
   private readonly p: TestP;
   private readonly turnWord: Ptr;
+  /** When the cycle last had to wait for the programs: what they had done by then. */
+  private waitingAt = -1;
 
   constructor(world: World, p: TestP) {
     this.world = world;
     this.p = p;
     this.view = world.ps.indexOf(p);
     this.name = `C${p.processorId}`;
-    this.turnWord = (p.layers.processors.gcOf(p.processorId) + TURN) as Ptr;
+    this.turnWord = (p.layers.processors.gcOf(p.processorId) + P.turn) as Ptr;
   }
 
+  /** Not in TERM either: there Ps wait for the decision. */
   get mayBeSuspended(): boolean {
-    return !this.world.holdsLock(this.p);
+    const { mem, gc } = this.world;
+    return !this.world.holdsLock(this.p) && phaseOf(mem[gc + G.phase]!) !== PHASE_TERM;
   }
 
+  /** It sleeps while it waits for the programs. */
   get canRun(): boolean {
-    return (this.world.mem[this.turnWord]! & CLAIMED) === 0;
+    return this.waitingAt !== this.world.programSteps && (this.world.mem[this.turnWord]! & CLAIMED) === 0;
+  }
+
+  reset(): void {
+    this.waitingAt = -1;
   }
 
   step(random: Random): void {
     const { p, world } = this;
-    const { collector, layers } = p;
+    const { collector } = p;
     const { mem, gc } = world;
     if (mem[gc + G.step] === STEP_IDLE && random.oneIn(3)) collector.request();
-    switch (random.below(8)) {
-      case 0: {
-        const nbytes = collector.background.run(1);
-        world.scheduler.note(() => `has marked ${nbytes} bytes`);
+    if (mem[gc + G.marking] === 0 || !random.oneIn(4)) {
+      for (let n = random.around(2); n > 0; n--) {
+        const { programSteps } = world;
+        if (this.drive() === ADVANCE_WORKED) continue;
+        this.waitingAt = programSteps;
         break;
       }
-      case 1: {
-        const npages = layers.sweeper!.sweepOne();
-        world.scheduler.note(() => `has swept ${npages} pages`);
-        break;
-      }
-      default:
-        this.drive();
+    } else {
+      const nbytes = collector.background.run(1);
+      world.scheduler.note(() => `has marked ${nbytes} bytes`);
     }
   }
 

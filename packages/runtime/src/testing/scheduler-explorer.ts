@@ -12,13 +12,13 @@ import { GcRecord, STEP_IDLE } from "@mallocgc/gc";
 import { allSpans } from "../all-spans.ts";
 import { Fault } from "./scheduler.ts";
 import { CollectingActor, ProgramActor } from "./scheduler-actors.ts";
-import { World } from "./scheduler-world.ts";
+import { ROOTS, World } from "./scheduler-world.ts";
 
 const G = GcRecord.offset;
 const PROGRAMS = 3;
 const COLLECTORS = 2;
 /** Operations of a run, at least and at most. */
-const OPERATIONS = [40, 400] as const;
+const OPERATIONS = [80, 400] as const;
 /** Steps in which a cycle that nobody holds up is over, at the most. */
 const MAX_STEPS = 2000;
 const TRACE_LINES = 80;
@@ -89,13 +89,13 @@ class Stage {
     memory.install();
     try {
       this.world.reset();
-      for (const program of this.programs) program.reset();
+      for (const actor of [...this.programs, ...this.collectors]) actor.reset();
       this.middle(seed);
       memory.stepping = false;
       this.end();
       return undefined;
     } catch (error) {
-      return error instanceof Fault && !process.env.SCHED_STACK ? error.message : String((error as Error).stack);
+      return error instanceof Fault ? error.message : String((error as Error).stack);
     } finally {
       memory.stepping = false;
       memory.uninstall();
@@ -105,6 +105,7 @@ class Stage {
   private middle(seed: number): void {
     const { memory, scheduler } = this.world;
     scheduler.begin(seed, OPERATIONS, (random) => [...this.programs.slice(random.below(2)), ...this.collectors.slice(random.below(2))]);
+    this.world.rootsUsed = 1 + scheduler.random.below(ROOTS);
     memory.stepping = true;
     scheduler.play();
   }

@@ -28,6 +28,8 @@ import { TestP } from "./test-p.ts";
 export const KINDS: readonly number[] = [128, 1016, 2040, 40_000];
 /** Roots that all threads share. */
 export const ROOTS = 3;
+/** Objects in the chain that each of them leads to when a run begins. */
+export const CHAIN = 10;
 /** Where an object's number and its complement are, in words. */
 const ID = 2;
 const CHECK = 3;
@@ -67,13 +69,18 @@ export class World {
   readonly types: readonly number[];
   /** The collector's record. */
   readonly gc: Ptr;
-  readonly weaks: WeakRefTo[] = [];
+  readonly weaks: (WeakRefTo | undefined)[] = [];
   /** What the actors hold; each adds itself. */
   readonly holders: Holder[] = [];
+  /** Operations that programs have begun in this run. */
+  programSteps = 0;
+  /** Of the shared roots those that programs use in this run: the fewer, the more often they meet. */
+  rootsUsed = ROOTS;
   private readonly config: HeapConfig;
   private readonly region: Region;
   private readonly image: Int32Array;
   private lastId = 0;
+  private readonly firstId: number;
 
   /** A heap with so many Ps. */
   constructor(nps: number) {
@@ -90,9 +97,11 @@ export class World {
       // Ps drive the cycle only where an actor does so: no thread does it on the side, at its turns' ends.
       this.mem[this.gc + G.workers] = 1;
       this.roots = ptrOf(layers.pages.persistentAlloc(ROOTS * 4, 64));
-      this.types = KINDS.map((size) => (size <= 128 ? 0 : this.declare(size)));
+      this.types = KINDS.map((size) => (size <= 128 ? 0 : this.declareType(size)));
       for (const word of [this.gc + G.phase, this.gc + G.flushSeq, this.gc + G.marking, this.gc + G.sweeping, layers.spans.heapSweepgen]) this.memory.watch(word);
       for (const p of this.ps) this.connect(p);
+      this.grow(this.ps[0]!);
+      this.firstId = this.lastId;
       collector.pacer.commit(collector.cycle.figures(), true);
     } finally {
       this.memory.uninstall();
@@ -109,7 +118,8 @@ export class World {
     this.mem.set(this.image.subarray(high), high);
     for (const { layers } of this.ps) Object.assign(layers.sweeper!, { cursor: 0 });
     this.weaks.length = 0;
-    this.lastId = 0;
+    this.lastId = this.firstId;
+    this.programSteps = 0;
     this.memory.begin();
   }
 
@@ -163,6 +173,27 @@ export class World {
     return found;
   }
 
+  /** What every run begins with: a chain of objects of all small kinds from each root. */
+  private grow({ allocator, collector, layers, mem }: TestP): void {
+    collector.mutator.enter();
+    for (let i = 0; i < ROOTS * CHAIN; i++) {
+      const kind = i % (KINDS.length - 1);
+      const root = this.roots + Math.floor(i / CHAIN);
+      const addr = allocator.mallocTyped(KINDS[kind]!, POINTERS, this.types[kind]!);
+      this.stamp(addr, this.nextId());
+      mem[addr >>> 2] = mem[root]!;
+      mem[root] = addr;
+    }
+    collector.mutator.leave();
+    layers.cache.releaseAll();
+    // The first handle of a P makes a block of slots, which is many words and not what runs are about.
+    for (const p of this.ps) {
+      const { slots } = p.collector.roots.handles;
+      const slot = slots.alloc(0);
+      slots.free(slot, slots.wordOf(slot));
+    }
+  }
+
   private attach(first: boolean): TestP {
     const region = Object.assign(Object.create(Region.prototype) as Region, this.region, { i32: this.memory.view() });
     const joined = joinHeap(region, this.config, planHeap(this.config), first ? (layers) => {
@@ -174,7 +205,7 @@ export class World {
   }
 
   /** A type of `size` bytes with two refs at its beginning. */
-  private declare(size: number): number {
+  private declareType(size: number): number {
     const words = [size, 0, 2, size, POINTERS];
     const at = ptrOf(this.ps[0]!.layers.pages.persistentAlloc(words.length * 4, 64));
     this.mem.set(words, at);
@@ -185,10 +216,16 @@ export class World {
   private connect({ collector, layers }: TestP): void {
     const shared: RootSource = { ranges: () => [[this.roots, ROOTS]] };
     (collector.roots.sources as RootSource[]).push(shared);
+    const marker = (collector as unknown as { marker: { kernel: Record<string, (...args: number[]) => number> } }).marker;
+    marker.kernel = Object.fromEntries(Object.entries(marker.kernel).map(([name, call]) => [name, (...args: number[]): number => {
+      this.memory.step();
+      return call(...args);
+    }]));
     const sweeper = layers.sweeper as unknown as { kernel: SweepKernel };
     const { kernel } = sweeper;
     sweeper.kernel = {
       sweep: (s) => {
+        this.memory.step();
         const died = kernel.sweep(s);
         if (died > 0) this.reachable();
         return died;

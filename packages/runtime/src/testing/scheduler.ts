@@ -69,11 +69,16 @@ export class Random {
 const MAX_DEPTH = 3;
 /** Accesses after which an operation is taken to go round in circles. */
 const MAX_ACCESSES = 60_000;
-/** Mean numbers of accesses between two preemptions, and of operations in one; a run draws one of each. */
-const PERIODS = [12, 40, 120];
-const BURSTS = [2, 5, 12, 25];
+/** Mean numbers of operations that come in between at one time; and accesses between two such times, for each of these. A run draws one of each. */
+const BURSTS = [1, 3, 8, 20, 40];
+const SHORT_BURST = 2;
+const PERIODS = [30, 80, 200];
 /** One of so many plain reads that could be old is; a run draws one. 1: each. */
-const OLD_READS = [1, 2, 6];
+const OLD_READS = [1, 1, 2, 6];
+/** How likely an actor is picked, against others; drawn for each anew, again and again, so that now one and now another does most. */
+const WEIGHTS = [0, 1, 1, 2, 2, 2, 2, 8];
+/** Picks for which weights last, on average. */
+const MOOD = 15;
 const MS_PER_ACCESS = 0.0005;
 
 /** Plays actors against each other. */
@@ -95,6 +100,9 @@ export class Scheduler {
   private period = 0;
   private burst = 0;
   private oldReads = 0;
+  private weights: number[] = [];
+  private mood = 0;
+  private isShort = false;
 
   /** `onSwitch` is told through which view the actor looks that runs from now on. */
   constructor(onSwitch: (view: number) => void) {
@@ -110,10 +118,12 @@ export class Scheduler {
     this.trace.length = 0;
     this.accesses = 0;
     this.left = operations[0] + random.below(operations[1] - operations[0] + 1);
-    this.period = PERIODS[random.below(PERIODS.length)]!;
     this.burst = BURSTS[random.below(BURSTS.length)]!;
+    this.period = this.burst * PERIODS[random.below(PERIODS.length)]!;
     this.oldReads = OLD_READS[random.below(OLD_READS.length)]!;
     this.countdown = random.around(this.period);
+    this.mood = 0;
+    this.isShort = false;
   }
 
   /** Runs operations, and whatever comes in between, until the run's number of them is reached. */
@@ -144,6 +154,12 @@ export class Scheduler {
       this.patience = patience;
       if (stack.length > 0) this.onSwitch(this.running.view);
     }
+  }
+
+  /** Somebody comes in between within so many accesses, for an operation or two. */
+  soon(accesses: number): void {
+    this.isShort = true;
+    this.countdown = Math.min(this.countdown, 1 + this.random.below(accesses));
   }
 
   /** From here on the running operation may wait for others. If it still does after so many accesses, and others are suspended, it is given up. */
@@ -186,7 +202,9 @@ export class Scheduler {
     // Those that come in between are themselves disturbed less often.
     this.countdown = random.around(this.period * stack.length);
     if (stack.length > MAX_DEPTH) return;
-    for (let n = random.around(this.burst); n > 0 && this.left > 0; n--) {
+    const burst = this.isShort ? SHORT_BURST : this.burst;
+    this.isShort = false;
+    for (let n = random.around(burst); n > 0 && this.left > 0; n--) {
       const next = this.pick();
       if (next < 0) break;
       this.run(next);
@@ -195,12 +213,24 @@ export class Scheduler {
 
   /** An actor that is not suspended and can run; -1 when there is none. */
   private pick(): number {
-    const { actors, stack, random } = this;
-    const first = random.below(actors.length);
-    for (let i = 0; i < actors.length; i++) {
-      const actor = (first + i) % actors.length;
-      if (!stack.includes(actor) && actors[actor]!.canRun) return actor;
+    const { actors, random } = this;
+    if (--this.mood < 0) {
+      this.mood = random.around(MOOD);
+      this.weights = actors.map(() => WEIGHTS[random.below(WEIGHTS.length)]!);
     }
+    const { weights } = this;
+    let sum = 0;
+    for (let i = 0; i < actors.length; i++) if (this.isFree(i)) sum += weights[i]!;
+    if (sum > 0) {
+      let at = random.below(sum);
+      for (let i = 0; i < actors.length; i++) if (this.isFree(i) && (at -= weights[i]!) < 0) return i;
+    }
+    // None of those that have any weight: the first that can.
+    for (let i = 0; i < actors.length; i++) if (this.isFree(i)) return i;
     return -1;
+  }
+
+  private isFree(actor: number): boolean {
+    return !this.stack.includes(actor) && this.actors[actor]!.canRun;
   }
 }

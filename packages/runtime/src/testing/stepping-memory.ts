@@ -131,7 +131,8 @@ export class SteppingMemory {
     Object.defineProperty(globalThis, "performance", { value: realPerformance, configurable: true, writable: true });
   }
 
-  private step(): void {
+  /** A step that is no access to a word: a kernel is called. */
+  step(): void {
     if (this.stepping) this.steps.before();
   }
 
