@@ -84,6 +84,17 @@ describe("an index built by several workers on one heap", () => {
     expect(await session.tearDown()).toMatchObject({ verifyFindings: [], objectsAfter: 0, objectsCollected: indexed.objects });
   });
 
+  it("is built again and again in a heap that has no room for two of it", async () => {
+    const options = { files: someFiles(250), base: BASE, workers: 2 };
+    const once = await Session.start({ ...options, maxBytes: 64 << 20 });
+    const { liveBytes } = (await once.indexAll(QUIET)).memory;
+    await once.tearDown();
+    const session = await Session.start({ ...options, maxBytes: Math.floor(liveBytes * 1.95), rounds: 6 });
+    const indexed = await session.indexAll(QUIET);
+    expect(indexed).toMatchObject({ exhausted: null, rounds: 6, files: options.files.length });
+    expect(await session.tearDown()).toMatchObject({ verifyFindings: [], objectsAfter: 0 });
+  });
+
   it("stays whole when the heap is too small: what it holds is right, and all of it is collected in the end", async () => {
     const files = someFiles(250);
     const plain = buildPlainIndex(files, BASE);

@@ -16,10 +16,10 @@ import type { Question } from "./worker/questions.ts";
 /** How many files an answer names. */
 export const TOP_FILES = 5;
 /**
- * Growth that begins a cycle, in per cent. All memory is to stay below 2.2 times the live index: once the index, half of it for garbage, and the rest for
+ * Growth that begins a cycle, in per cent. All memory is to stay below 2.2 times the live index: once the index, 0.4 times for garbage, and the rest for
  * tables, for slots that are free in spans in use, and for what threads allocate while a cycle marks, which is most where they are more than the cores.
  */
-const GC_PERCENT = 50;
+const GC_PERCENT = 40;
 
 /** What a session is made for. */
 export interface SessionOptions {
@@ -74,8 +74,6 @@ export class Session {
       const index = new InvertedIndex(heap);
       const nameBytes = index.setFiles(files);
       index.begin(1);
-      // Takes the memory that collections work in, which a full heap would not have.
-      await heap.gc();
       const crew = await Crew.start(workers, { handle: heap.handle, base: resolve(base), questions });
       return new Session(options, heap, index, crew, nameBytes);
     } catch (error) {

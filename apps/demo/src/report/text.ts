@@ -92,8 +92,7 @@ Collections (${plural(r.cycles, "cycle")} at gcPercent ${r.gcPercent}${r.gcCheck
   answers        ${answers}
   longest stall  ${micros(r.maxStallUs)}, of any operation of any thread
 
-${r.perCycle.map((c) => `  ${c.trace}  (live ${bytes(c.liveBytes)}, goal ${bytes(c.goalBytes)}, longest stall ${micros(c.maxStallUs)})`).join("\n")}
-`;
+${r.perCycle.map((c) => `  ${c.trace}  (live ${bytes(c.liveBytes)}, goal ${bytes(c.goalBytes)}, longest stall ${micros(c.maxStallUs)})`).join("\n")}`;
 }
 
 function micros(us: number): string {
