@@ -63,6 +63,57 @@ describe("the fast path", () => {
   });
 });
 
+describe("allocation with heap bits", () => {
+  const withHeapBits = SMALL.filter((spc) => (spc & 1) === 0 && CLASS_TO_SIZE[spc >>> 1]! <= 128);
+
+  /** The heap bits of a slot, as a mask of its words. */
+  function bitsOf(t: TestCache, s: number, offset: number, nwords: number): number {
+    let mask = 0;
+    for (let i = 0; i < nwords; i++) {
+      const bit = offset / 4 + i;
+      if (((t.mem[t.mem[s + F.heapBits]! + (bit >>> 5)]! >>> (bit & 31)) & 1) !== 0) mask |= 1 << i;
+    }
+    return mask;
+  }
+
+  test("says of each slot which words are pointers and nothing of its neighbours, also where it lies across two words of bits, and again when slots are reused", () => {
+    expect(withHeapBits.length).toBeGreaterThan(8);
+    for (const spc of withHeapBits) {
+      const t = TestCache.create();
+      const nelems = SPAN_CLASS_TO_NELEMS[spc]!;
+      const size = CLASS_TO_SIZE[spc >>> 1]!;
+      const nwords = size / 4;
+      const all = nwords === 32 ? -1 : 2 ** nwords - 1;
+      for (const round of [0, 1]) {
+        const maskOf = (i: number): number => (0x9e3779b1 >>> (i + 7 * round) % 19) & all;
+        const slots = Array.from({ length: nelems }, (_, i) => t.cache.allocTyped(spc, maskOf(i)));
+        const s = t.cached(spc);
+        for (const [i, addr] of slots.entries()) {
+          expect(bitsOf(t, s, addr - t.mem[s + F.startAddr]!, nwords), `span class ${spc}, slot ${i}, round ${round}`).toBe(maskOf(i));
+          expect(t.mem[addr >>> 2], "zeroed").toBe(0);
+          t.mem[addr >>> 2] = -1;
+        }
+        for (const addr of slots) t.freeAddr(addr);
+      }
+    }
+  });
+
+  test("makes no call to Atomics within a span", () => {
+    for (const spc of withHeapBits) {
+      const t = TestCache.create();
+      t.cache.allocTyped(spc, 1);
+      expect(atomicsCalls(() => { for (let i = 1; i < SPAN_CLASS_TO_NELEMS[spc]!; i++) t.cache.allocTyped(spc, 1); }), `span class ${spc}`).toBe(0);
+    }
+  });
+
+  test("gives 0 when the region is exhausted", () => {
+    const t = TestCache.create();
+    let last = 1;
+    while (last !== 0) last = t.cache.allocTyped(makeSpanClass(sizeToClass(128), false), 1);
+    expect(t.cache.allocTyped(makeSpanClass(sizeToClass(128), false), 1)).toBe(0);
+  });
+});
+
 describe("refill", () => {
   test("takes a span with all that says whose it is", () => {
     const t = TestCache.create().another(2);

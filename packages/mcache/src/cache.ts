@@ -4,6 +4,7 @@
  *     alloc(spanClass, zero)   a slot of the cached span: one test for a slot, one for zeroing
  *       └ miss: allocSlow      the next window of 32 slots, else
  *           └ refill           what others freed in this span meanwhile; else give it to the central and take another
+ *     allocTyped(spanClass, ptrMask)   the same and, in the one pass over the record, the slot's heap bits
  *
  * A class with no span points at *the empty span*, a record without slots, so that the fast path needs no test for it.
  *
@@ -19,7 +20,7 @@ import { Clearer } from "./clear.ts";
 
 const { alloc: ALLOC, owner: OWNER, black: BLACK, blackGen: BLACK_GEN, smallAllocs: SMALL_ALLOCS, smallFrees: SMALL_FREES } = MCache.offset;
 const {
-  startAddr: START_ADDR, elemSize: ELEM_SIZE, nelems: NELEMS, freeIndex: FREE_INDEX, allocCache: ALLOC_CACHE, needzero: NEEDZERO,
+  startAddr: START_ADDR, elemSize: ELEM_SIZE, nelems: NELEMS, freeIndex: FREE_INDEX, allocCache: ALLOC_CACHE, needzero: NEEDZERO, heapBits: HEAP_BITS,
   heldSince: HELD_SINCE, allocCount: ALLOC_COUNT, sweepgen: SWEEPGEN, holder: HOLDER, spanClass: SPAN_CLASS,
   freeIndexForScan: FREE_INDEX_FOR_SCAN,
 } = MSpan.offset;
@@ -90,6 +91,51 @@ export class Cache {
     const size = mem[s + ELEM_SIZE]!;
     const addr = ((mem[s + START_ADDR]! + Math.imul(slot, size)) >>> 0) as Addr;
     if ((mem[s + NEEDZERO]! & zero) !== 0) this.clearer.clear(addr, size);
+    return addr;
+  }
+
+  /**
+   * A zeroed slot of that span class, one with heap bits (scan, up to 128 bytes): the words that `ptrMask` has bits for hold pointers. 0 when the region
+   * is exhausted.
+   */
+  allocTyped(spanClass: number, ptrMask: number): Addr {
+    const mem = this.mem;
+    const s = mem[this.base + spanClass]!;
+    const cache = mem[s + ALLOC_CACHE]!;
+    if (cache === 0) return this.allocTypedSlow(spanClass, ptrMask);
+    const bit = 31 - Math.clz32(cache & -cache);
+    const slot = mem[s + FREE_INDEX]! + bit;
+    mem[s + ALLOC_CACHE] = (cache >>> bit) >>> 1;
+    mem[s + FREE_INDEX] = slot + 1;
+    const size = mem[s + ELEM_SIZE]!;
+    const offset = Math.imul(slot, size);
+    const addr = ((mem[s + START_ADDR]! + offset) >>> 0) as Addr;
+    if (mem[s + NEEDZERO] !== 0) this.clearer.clear(addr, size);
+    // As many heap bits as the slot has words, from where it begins. Most slots had an object of the same type before: a store that changes nothing would
+    // only hold up the next allocation's load.
+    const nwords = size >>> 2;
+    const shift = (offset >>> 2) & 31;
+    const word = mem[s + HEAP_BITS]! + (offset >>> 7);
+    const own = (-1 >>> (32 - nwords)) | 0;
+    const old = mem[word]!;
+    const bits = (old & ~(own << shift)) | (ptrMask << shift);
+    if (bits !== old) mem[word] = bits;
+    if (shift + nwords > 32) mem[word + 1] = (mem[word + 1]! & ~(own >>> (32 - shift))) | (ptrMask >>> (32 - shift));
+    return addr;
+  }
+
+  private allocTypedSlow(spanClass: number, ptrMask: number): Addr {
+    const mem = this.mem;
+    const addr = this.allocSlow(spanClass, 1);
+    if (addr === NIL) return NIL;
+    const s = mem[this.base + spanClass]!;
+    const offset = addr - (mem[s + START_ADDR]! >>> 0);
+    const nwords = mem[s + ELEM_SIZE]! >>> 2;
+    const shift = (offset >>> 2) & 31;
+    const word = mem[s + HEAP_BITS]! + (offset >>> 7);
+    const own = (-1 >>> (32 - nwords)) | 0;
+    mem[word] = (mem[word]! & ~(own << shift)) | (ptrMask << shift);
+    if (shift + nwords > 32) mem[word + 1] = (mem[word + 1]! & ~(own >>> (32 - shift))) | (ptrMask >>> (32 - shift));
     return addr;
   }
 

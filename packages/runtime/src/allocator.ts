@@ -24,9 +24,9 @@ import type { SlotFreer } from "./slot-freer.ts";
 
 const {
   startAddr: START_ADDR, elemSize: ELEM_SIZE, needzero: NEEDZERO, spanClass: SPAN_CLASS, freeIndex: FREE_INDEX, allocCache: ALLOC_CACHE,
-  allocCount: ALLOC_COUNT, heapBits: HEAP_BITS, largeType: LARGE_TYPE,
+  allocCount: ALLOC_COUNT, largeType: LARGE_TYPE,
 } = MSpan.offset;
-const { alloc: ALLOC, largeAllocs: LARGE_ALLOCS, largeAllocBytes: LARGE_ALLOC_BYTES, tiny: TINY, tinyOffset: TINY_OFFSET } = MCache.offset;
+const { largeAllocs: LARGE_ALLOCS, largeAllocBytes: LARGE_ALLOC_BYTES, tiny: TINY, tinyOffset: TINY_OFFSET } = MCache.offset;
 const CLASS8 = SIZE_TO_CLASS8;
 const CLASS128 = SIZE_TO_CLASS128;
 const SMALLEST = TINY_SIZE;
@@ -100,21 +100,9 @@ export class Allocator {
    */
   mallocTyped(n: number, ptrMask: number, typeAddr: number): Addr {
     if (n > HEADER_ABOVE) return this.mallocWithHeader(n, typeAddr);
-    const sizeClass = CLASS8[(n + 7) >>> 3]!;
-    const spanClass = sizeClass << 1;
-    let addr = this.cache.alloc(spanClass, 1);
-    if (addr === NIL) addr = this.allocAfterReclaim(spanClass, n, 1);
-    // The slot is of the span that is cached now. Its heap bits: as many as it has words, from where it begins.
-    const mem = this.mem;
-    const s = mem[this.cache.base + ALLOC + spanClass]!;
-    const bit = ((addr - mem[s + START_ADDR]!) >>> 2) | 0;
-    const word = mem[s + HEAP_BITS]! + (bit >>> 5);
-    const shift = bit & 31;
-    const nwords = mem[s + ELEM_SIZE]! >>> 2;
-    const all = nwords === 32 ? -1 : (1 << nwords) - 1;
-    mem[word] = (mem[word]! & ~(all << shift)) | (ptrMask << shift);
-    if (shift + nwords > 32) mem[word + 1] = (mem[word + 1]! & ~(all >>> (32 - shift))) | (ptrMask >>> (32 - shift));
-    return addr;
+    const spanClass = CLASS8[(n + 7) >>> 3]! << 1;
+    const addr = this.cache.allocTyped(spanClass, ptrMask);
+    return addr === NIL ? this.typedAfterReclaim(spanClass, n, ptrMask) : addr;
   }
 
   private mallocWithHeader(n: number, typeAddr: number): Addr {
@@ -205,6 +193,15 @@ export class Allocator {
     this.reclaim(spanClass);
     let addr = this.cache.alloc(spanClass, zero);
     if (addr === NIL && this.makeRoom(size)) addr = this.cache.alloc(spanClass, zero);
+    if (addr === NIL) throw this.exhausted(size);
+    return addr;
+  }
+
+  /** The same for an object with heap bits. */
+  private typedAfterReclaim(spanClass: number, size: number, ptrMask: number): Addr {
+    this.reclaim(spanClass);
+    let addr = this.cache.allocTyped(spanClass, ptrMask);
+    if (addr === NIL && this.makeRoom(size)) addr = this.cache.allocTyped(spanClass, ptrMask);
     if (addr === NIL) throw this.exhausted(size);
     return addr;
   }
