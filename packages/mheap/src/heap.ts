@@ -91,10 +91,10 @@ export interface PageReleaser {
 /** Who is told that memory is about to be used, and may have other memory given back for it: a scavenger. */
 export interface GrowthObserver {
   /**
-   * The last request has made the heap grow by `grown` pages, and took `scavenged` pages, which will need memory when they are touched, out of
-   * the bitmaps. No lock is held by the heap.
+   * A request has made the heap grow by `grown` pages, and took `scavenged` pages, which will need memory when they are touched, out of the
+   * bitmaps; `used` of them are in its span, and so in use by now, the others in this P's page cache. No lock is held by the heap.
    */
-  allocated(grown: number, scavenged: number): void;
+  allocated(grown: number, scavenged: number, used: number): void;
 }
 
 /** The figures of the heap, in pages, at one moment. */
@@ -399,7 +399,7 @@ export class Heap {
       mutexes.unlock(this.lockWord, RANK);
       if (page !== 0) {
         this.initSpan(s, page as PageIndex, npages, scav, spanClass);
-        if (grown > 0 || taken > 0) this.observer?.allocated(grown, taken);
+        if (grown > 0 || taken > 0) this.observer?.allocated(grown, taken, scav);
         return s;
       }
       // Pages that are with the operating system right now come back as free ones: wait for them before saying no.
