@@ -1,5 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { countByHand } from "./check.ts";
+import { InvertedIndex } from "./index/inverted-index.ts";
 import type { QueryLine } from "./report/report.ts";
 import { filesToIndex } from "./run.ts";
 import { Session } from "./session.ts";
@@ -93,6 +94,25 @@ describe("an index built by several workers on one heap", () => {
     const indexed = await session.indexAll(QUIET);
     expect(indexed).toMatchObject({ exhausted: null, rounds: 6, files: options.files.length });
     expect(await session.tearDown()).toMatchObject({ verifyFindings: [], objectsAfter: 0 });
+  });
+
+  it("stays whole when there is no room to begin the next one: the workers stop waiting, and it goes on answering", async () => {
+    const files = someFiles(60);
+    const questions = countByHand(files, BASE, [Buffer.from("the")]);
+    const session = await Session.start({ maxBytes: 64 << 20, files, base: BASE, workers: 2, rounds: 3, questions });
+    const begin = vi.spyOn(InvertedIndex.prototype, "begin").mockImplementation(() => {
+      throw Object.assign(new Error("no room"), { code: "ERR_HEAP_EXHAUSTED" });
+    });
+    try {
+      const indexed = await session.indexAll(QUIET);
+      // Once, and once more after a collection.
+      expect(begin.mock.calls).toEqual([[2], [2]]);
+      expect(indexed).toMatchObject({ exhausted: "no room", rounds: 2, files: files.length, wrongAnswers: 0, wrongFindings: [] });
+      expect((await session.ask(Buffer.from("the"))).files).toBe(questions[0]!.files.length);
+      expect(await session.tearDown()).toMatchObject({ verifyFindings: [], objectsAfter: 0 });
+    } finally {
+      begin.mockRestore();
+    }
   });
 
   it("stays whole when the heap is too small: what it holds is right, and all of it is collected in the end", async () => {

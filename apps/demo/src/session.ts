@@ -86,6 +86,8 @@ export class Session {
   async indexAll(progress: ProgressOutput): Promise<IndexReport> {
     const rounds: RoundLine[] = [];
     const cycles: CycleLine[] = [];
+    // Of the index that is there, and of the last round: that may have found no room to begin.
+    let built: readonly IndexingDone[] = [];
     let done: readonly IndexingDone[] = [];
     let exhausted: string | undefined;
     for (let round = 1; round <= this.rounds && exhausted === undefined; round++) {
@@ -100,6 +102,7 @@ export class Session {
         memory.end();
       }
       const seconds = (performance.now() - began) / 1000;
+      if (this.heap.turn(() => this.index.round(this.index.current())) === round) built = done;
       await this.heap.gc();
       this.verify(`round ${round}`);
       const liveBytes = this.heap.readMemStats().HeapAlloc;
@@ -118,7 +121,7 @@ export class Session {
         peakRatio: memory.peakMemoryBytes / liveBytes,
       });
     }
-    return this.report(rounds, cycles, done, exhausted ?? null);
+    return { ...(await this.report(rounds, cycles, built, exhausted ?? null)), wrongFindings: done.flatMap((d) => d.findings) };
   }
 
   /** One round: a new index in the place of the old one, while all workers ask, and all files into it. */
@@ -156,7 +159,7 @@ export class Session {
     }
   }
 
-  private async report(rounds: readonly RoundLine[], cycles: readonly CycleLine[], done: readonly IndexingDone[], exhausted: string | null): Promise<IndexReport> {
+  private async report(rounds: readonly RoundLine[], cycles: readonly CycleLine[], done: readonly IndexingDone[], exhausted: string | null): Promise<Omit<IndexReport, "wrongFindings">> {
     const { askedBytes, ...totals } = this.index.totals();
     // What is asked for so far is this thread's and the workers'; the sums are those of the heap.
     const requests = await this.requestedSizes();
@@ -204,7 +207,6 @@ export class Session {
       perCycle: cycles,
       answers: sum(rounds, (r) => r.answers),
       wrongAnswers: sum(rounds, (r) => r.wrongAnswers),
-      wrongFindings: done.flatMap((d) => d.findings),
       maxStallUs: Math.max(...done.map((d) => d.maxStallUs), ...cycles.map((c) => c.maxStallUs), this.heap.gcStats().maxStallMs * 1000),
       memory: {
         liveBytes: last.liveBytes,
