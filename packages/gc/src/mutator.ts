@@ -197,14 +197,18 @@ export class Mutator implements Barrier {
   flush(): void {
     const mem = this.mem;
     const n = mem[this.at + GREY_LEN]!;
-    mem[this.at + GREY_LEN] = 0;
-    if (n === 0 || !this.barrierOn() || !this.announceMarking()) return;
+    if (n === 0 || !this.barrierOn() || !this.announceMarking()) {
+      mem[this.at + GREY_LEN] = 0;
+      return;
+    }
     this.marker.markRange(this.grey as Ptr, this.leaveOutNew(n));
     if (this.marker.pending !== 0) {
       // Before the hand-over. Pairs with the driver's look at workSeq: a round in which somebody handed something over is not the last.
       Atomics.add(mem, this.gc + WORK_SEQ, 1);
       this.marker.flushLocal();
     }
+    // Not before: if this thread dies on the way, who takes over marks them again.
+    mem[this.at + GREY_LEN] = 0;
     // Pairs with the driver's look, as the store that announced it.
     Atomics.store(mem, this.at + MARKING, 0);
   }

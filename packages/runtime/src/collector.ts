@@ -174,8 +174,14 @@ export class Collector implements CollectorHooks {
     if (mem[this.gcAt + G.driver] === this.layers.mutexes.owner) {
       throw new HeapError("ERR_HEAP_DAMAGED", `the thread that was P ${this.layers.mutexes.owner - 1} died while it drove a cycle; save what you need and make another heap`);
     }
-    if (this.marker.takeBroken()) this.marker.setOverflow();
-    mem[this.layers.processors.gcOf(this.layers.mutexes.owner - 1) + P.marking] = 0;
+    // What it had in hand is marked: a scan of all that is marked finds it.
+    if (this.marker.takeBroken() || this.marker.pending > 0) {
+      this.marker.setOverflow();
+      // Pairs with the driver's looks in Cycle.tryFinish: it may have found no overflow just before, but a round in which this changes is not the last.
+      Atomics.add(mem, this.gcAt + G.workSeq, 1);
+    }
+    this.marker.discard();
+    Atomics.store(mem, this.layers.processors.gcOf(this.layers.mutexes.owner - 1) + P.marking, 0);
     this.layers.sweeper!.finishBroken();
   }
 
