@@ -86,7 +86,7 @@ function isLeft({ region, processors }: Layers, workers: number): boolean {
 }
 
 /** Warns of each long turn once, and again each time it has become twice as long. */
-class LongTurns {
+export class LongTurns {
   private readonly collector: Collector;
   private readonly warn: WarnLongTurn;
   private last = -1;

@@ -317,6 +317,20 @@ describe("figures", () => {
     expect([stats.workers, stats.heldUpBy, stats.maxStallMs > 0]).toEqual([0, undefined, true]);
   });
 
+  test("gcStats names the thread whose turn holds the cycle up, as long as it does", async () => {
+    const { heap } = scene();
+    const other = attachHeap(heap.handle);
+    let cycle: Promise<void> | undefined;
+    heap.turn(() => {
+      cycle = other.gc();
+      expect(other.gcStats()).toMatchObject({ phase: "arm", step: "arm", heldUpBy: { processorId: heap.processorId } });
+    });
+    expect(other.gcStats().heldUpBy).toBeUndefined();
+    await cycle;
+    expect(other.gcStats()).toMatchObject({ phase: "off", cyclesSwept: 1 });
+    other.detach();
+  });
+
   test("gcCheckMark and clobberFree find nothing wrong over many cycles", () => {
     const s = scene({ gcCheckMark: true, clobberFree: true });
     for (let i = 0; i < 10; i++) {
