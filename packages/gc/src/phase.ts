@@ -9,17 +9,15 @@
 
 /** No cycle is under way. Everything is swept. */
 export const PHASE_OFF = 0;
-/** Every P turns its barrier on, and allocates black. */
+/** Every P turns its barrier on. */
 export const PHASE_ARM = 1;
-/** Marking: handshake, grace, roots, drain. */
+/** Marking: handshake (every P allocates black from its ack on), grace, roots, drain. */
 export const PHASE_MARK = 3;
 /** The decision whether marking is over. Lasts some instructions of the driver. */
 export const PHASE_TERM = 5;
 /** Marking is over; spans are swept. */
 export const PHASE_SWEEP = 4;
 
-/** Set in the phase word while the barrier is on. */
-export const BARRIER_BIT = 1;
 const PHASE_BITS = 7;
 const CYCLE_SHIFT = 3;
 

@@ -11,9 +11,9 @@ import { heapFingerprint, planHeap, type Layers } from "../layers.ts";
 import { resolveOptions, type HeapConfig, type HeapOptions } from "../options.ts";
 
 /** Bytes of a test node: two refs, then two words of its own. */
-export const NODE_BYTES = 16;
+const NODE_BYTES = 16;
 /** Where its pointers are. */
-export const NODE_MASK = 0b0011;
+const NODE_MASK = 0b0011;
 
 /** A collected heap for tests, without background threads. */
 export class TestHeap {

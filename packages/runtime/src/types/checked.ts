@@ -50,7 +50,7 @@ export function checkedAccessor<A extends object>(heap: ObjectHeap, accessor: A,
 /**
  * @throws HeapError of the heap when `ref` is no live object; FieldError when it has no element `i`.
  */
-export function checkRef(heap: ObjectHeap, ref: number, place: Place, i?: unknown): void {
+function checkRef(heap: ObjectHeap, ref: number, place: Place, i?: unknown): void {
   heap.checkObject(ref, place.nbytes);
   if (place.stride === 0) return;
   if (place.count > 0) {

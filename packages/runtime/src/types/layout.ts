@@ -124,7 +124,7 @@ export function sizeOf(type: FieldType): number {
 }
 
 /** A type as text, the same in every thread: what it is, and of what. */
-export function typeText(type: FieldType): string {
+function typeText(type: FieldType): string {
   switch (type.kind) {
     case "ref":
       return `*${nameOf(targetOf(type, "a ref"))}`;

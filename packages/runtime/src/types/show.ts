@@ -8,7 +8,7 @@
 import { describeValue } from "../errors.ts";
 
 /** Chains are longer than the stack is deep. */
-export const MAX_JSON_DEPTH = 100;
+const MAX_JSON_DEPTH = 100;
 
 /** What these functions have to know of a view. */
 export interface Shown {

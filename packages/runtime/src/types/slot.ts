@@ -254,7 +254,7 @@ export function fill(items: { readonly length: number; set(i: number, value: nev
 }
 
 /** @throws HeapError `ERR_TYPE_MISMATCH` when `value` is no view of an object of this type in this heap. */
-export function refOfView(target: ViewMaker, value: unknown, where: string): number {
+function refOfView(target: ViewMaker, value: unknown, where: string): number {
   const ref = target.refOf(value);
   if (ref === 0) {
     throw new HeapError("ERR_TYPE_MISMATCH", `${where} takes a view of ${target.name} in this heap, or null, not ${describeView(value)}`);

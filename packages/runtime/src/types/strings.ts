@@ -18,7 +18,7 @@ import type { ObjectHeap } from "./object-heap.ts";
 import { Utf8, type Utf8Options } from "./utf8.ts";
 
 /** Bytes before the text. */
-export const STRING_HEADER_BYTES = 8;
+const STRING_HEADER_BYTES = 8;
 const LONE_SURROGATES = 1 << 31;
 const NBYTES = 0x3fffffff;
 const NIL = 0 as Addr;

@@ -13,7 +13,7 @@
  */
 
 /** Up to so many bytes of ASCII, a loop is fastest. */
-export const SHORT = 16;
+const SHORT = 16;
 
 /** Methods of Node's Buffer that are used here; declared, since the types of this package know no Node. */
 interface NodeBuffer {

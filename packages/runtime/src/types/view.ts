@@ -53,7 +53,7 @@ const INSPECT = Symbol.for("nodejs.util.inspect.custom");
 type Inspect = (value: unknown, options: object) => string;
 
 /** What all views have, on the prototype of their classes' prototypes. */
-export abstract class View {
+abstract class View {
   declare readonly $ref: number;
   /** On the prototype: the type. */
   declare readonly $type: TypeInfo;

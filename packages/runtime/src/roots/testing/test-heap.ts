@@ -264,7 +264,7 @@ export class TestHeap implements RootHost, Barrier {
 }
 
 /** The words of a source, one by one. */
-export function wordsOf(source: RootSource): number[] {
+function wordsOf(source: RootSource): number[] {
   const words: number[] = [];
   for (const [first, n] of source.ranges()) for (let i = 0; i < n; i++) words.push(first + i);
   return words;
