@@ -14,14 +14,20 @@
  * An assist is a flush and then what the second marker does. Of counters (workSeq, revived, flushSeq) only whether they have moved is kept.
  *
  * Checked:
- *   no object is freed, marked or scanned that a root, a handle or a local of a running turn leads to, and freed when it is;
+ *   no object is freed that a root, a handle or a local of a running turn leads to; none is marked, scanned or used that was freed;
  *   no slot is handed out while its object lives, or not cleared;
  *   a weak ref gives nil only when its object is dead, and never a freed one;
  *   what was not reachable when a cycle began is freed when it has ended (unless a weak ref brought it back);
  *   a cycle begins without a mark, a shaded object or work left over; a span that is swept is unswept, and taken by one thread;
  *   nobody waits for ever.
  *
- *   spin -a gc.pml && cc -O2 -DSAFETY -o pan pan.c && ./pan -m100000            (FULL_RUNS)
+ *   spin -DOPS0=2 -DOPS1=2 -a gc.pml && cc -O2 -DSAFETY -DCOLLAPSE -o pan pan.c && ./pan -m100000
+ *
+ * Complete without an error (millions of states; the longest took 36 s and 0.9 GB):
+ *   both Ps, operations of each     2 + 2: 18.7; 2 + 1 with HANDLES: 10.7; 1 + 1 with WEAK: 4.9; with ALLOC CYCLES=2: 8.5; with LEAVE too: 10.0
+ *   one P (OPS1=0 TURNS1=0)         3 with MARKER: 2.4; 3 with WEAK ALLOC: 0.9; 2 turns of 2 with ALLOC CYCLES=2: 3.7; 4 with ALLOC LEAVE CYCLES=2, over the root: 1.0
+ *   over the root                   (ROOTS_ONLY SECOND_CLEARS) 2 turns of 1, + 1, with HOLDS: 5.5
+ * Not complete, no error in the first 34 M: 1 + 1 with MARKER WEAK; over the root 2 turns of 2, + 1, with ALLOC.
  *
  * The steps are sequentially consistent; what weaker memory needs is said at each Atomics call of the code.
  *
@@ -276,8 +282,8 @@ inline newFromHere(s) {
 }
 
 /*
- * Marks what the P has shaded, new objects left out, and hands it over. Nothing says here that the P is at work: the driver waits for the
- * P's answer, or for its turn's end.
+ * Marks what the P has shaded, new objects left out, and hands it over. As an answer to flushSeq it need not say that it is at work: the driver
+ * waits for the answer. (The code says so always.)
  */
 inline markShaded(p) {
   d_step {
