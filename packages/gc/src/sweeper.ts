@@ -75,9 +75,14 @@ export class SpanSweeper implements Sweeper {
   }
 
   tryAcquire(s: SpanPtr): boolean {
-    const h = Atomics.load(this.mem, this.spans.heapSweepgen);
+    const mem = this.mem;
+    const h = Atomics.load(mem, this.spans.heapSweepgen);
+    // The span is on no set any more, or soon: for whoever takes over from this thread if it dies here.
+    mem[this.at + SWEEPING_SPAN] = s;
     // Pairs with itself in other threads: exactly one of them moves the span on.
-    return Atomics.compareExchange(this.mem, s + SWEEPGEN, h - 2, h - 1) === h - 2;
+    if (Atomics.compareExchange(mem, s + SWEEPGEN, h - 2, h - 1) === h - 2) return true;
+    mem[this.at + SWEEPING_SPAN] = 0;
+    return false;
   }
 
   sweep(s: SpanPtr): void {
