@@ -208,6 +208,8 @@ export class Cycle {
     limiter.startGCTransition(true, at * 1e6, { assistTime: 0, idleTime: 0 }, mem[gc + G.cyclesBegun]!);
     limiter.finishGCTransition(at * 1e6, mem[gc + G.cyclesBegun]!);
     log.begin(mem[gc + G.cyclesBegun]!);
+    // Before the phase: who acks MARK finds it.
+    Atomics.store(mem, gc + G.markGen, Atomics.load(mem, this.parts.spans.heapSweepgen));
     this.setPhase(PHASE_ARM);
     return this.go(STEP_ARM);
   }

@@ -51,11 +51,12 @@ const gcFields = {
   cyclesSwept: { access: "atomic", doc: "cycles whose sweep is over too; waited on" },
   forced: { access: "atomic", doc: "of the cycles begun, those by request" },
   stopping: { access: "atomic", doc: "1 when workers are to end" },
+  markGen: { access: "atomic", doc: "the heap's sweepgen while this cycle marks: the generation of the spans that are marked" },
   roundSeq: { access: "atomic", doc: "workSeq when the round of flushing began; the driver's" },
   roundRevived: { access: "atomic", doc: "revived when the round of flushing began; the driver's" },
   liveAtBegin: { access: "atomic", doc: "heapLive when the cycle began, in units; the driver's" },
   reason: { access: "atomic", doc: "why the cycle began: the bits of wanted; the driver's" },
-  driverLine: { access: "const", words: 2, doc: "padding" },
+  driverLine: { access: "const", doc: "padding" },
 
   workSeq: { access: "atomic", doc: "raised whenever work is handed over, and before a thread begins to mark" },
   revived: { access: "atomic", doc: "unmarked objects that a weak ref has given out in this cycle" },

@@ -33,7 +33,7 @@ import { CLAIMED, IN_TURN, ONE_TURN } from "./turn-word.ts";
 
 const {
   phase: PHASE, flushSeq: FLUSH_SEQ, wake: WAKE, workSeq: WORK_SEQ, revived: REVIVED, maxStallUs: G_MAX_STALL, step: CYCLE_STEP,
-  idleMarkers: IDLE,
+  idleMarkers: IDLE, markGen: MARK_GEN,
 } = GcRecord.offset;
 const { phaseSeen: PHASE_SEEN, turn: TURN, flushSeen: FLUSH_SEEN, greyLen: GREY_LEN, grey: GREY, maxStallUs: MAX_STALL, marking: MARKING } = GcProcessor.offset;
 const { sweepgen: SWEEPGEN, freeIndexForScan: FREE_INDEX_FOR_SCAN } = MSpan.offset;
@@ -176,7 +176,7 @@ export class Mutator implements Barrier {
     if (phase === MARK || phase === TERM) {
       if (!this.cache.black) {
         this.tiny.closeCurrent();
-        this.cache.setBlack(true);
+        this.cache.setBlack(Atomics.load(this.mem, this.gc + MARK_GEN));
       }
     } else if (phase === SWEEP || this.cache.black) {
       this.releaseForSweep();
@@ -188,7 +188,7 @@ export class Mutator implements Barrier {
   private releaseForSweep(): void {
     this.mem[this.at + GREY_LEN] = 0;
     this.marker.discard();
-    this.cache.setBlack(false);
+    this.cache.setWhite();
     this.tiny.closeCurrent();
     this.cache.releaseAll();
   }

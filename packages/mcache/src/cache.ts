@@ -185,18 +185,22 @@ export class Cache {
   }
 
   /**
-   * From now on what this P allocates counts as marked (`on`), or does not any more. With `on`, of each cached span the slots handed out from here on; of
-   * a span cached later, those handed out after that.
+   * From now on what this P allocates counts as marked: of each cached span the slots handed out from here on; of a span cached later, those handed out after
+   * that. Only of spans swept in generation `gen`, the one that is being marked: the P may notice late that marking is over, and spans are swept anew by then.
    */
-  setBlack(on: boolean): void {
+  setBlack(gen: number): void {
     const mem = this.mem;
-    mem[this.base + BLACK] = on ? 1 : 0;
-    if (!on) return;
-    mem[this.base + BLACK_GEN] = Atomics.load(mem, this.spans.heapSweepgen);
+    mem[this.base + BLACK] = 1;
+    mem[this.base + BLACK_GEN] = gen;
     for (let spc = 0; spc < CLASSES; spc++) {
       const s = mem[this.base + spc]! as SpanPtr;
-      if (s !== this.emptySpan) this.newFromHere(s);
+      if (s !== this.emptySpan && mem[s + SWEEPGEN] === gen + 3) this.newFromHere(s);
     }
+  }
+
+  /** What this P allocates does not count as marked any more. */
+  setWhite(): void {
+    this.mem[this.base + BLACK] = 0;
   }
 
   /** Whether what this P allocates counts as marked. */

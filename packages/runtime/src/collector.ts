@@ -195,7 +195,7 @@ export class Collector implements CollectorHooks {
       releaseCaches: (id) => {
         const cache = layers.cacheOf(id);
         cache.connect(this.refill);
-        cache.setBlack(false);
+        cache.setWhite();
         new Tiny(this.region, processors.mcacheOf(id), cache, layers.spans, layers.tinyBits, layers.pages, layers.freer, true).closeCurrent();
         cache.releaseAll();
       },
