@@ -139,8 +139,14 @@ export async function playCollected(handle: HeapHandle, plan: CollectedPlan, sea
     control.fail();
     if (error instanceof Abandoned) return undefined;
     const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    return { thread, round: plan.round, phase, step: player?.steps ?? 0, message };
+    return { thread, round: plan.round, phase, step: player?.steps ?? 0, message: `${message}${secondMark(player)}` };
   }
+}
+
+/** Whether an object was lost by marking, or later: what the second mark of all cycles so far has found. Others are at work, so the rest of the verifier means nothing. */
+function secondMark(player: CollectedThread | undefined): string {
+  const found = player?.heap.verify().broken.find(({ invariant }) => invariant.startsWith("a second mark"));
+  return found === undefined ? "\nsecond marks have found nothing" : `\n${found.invariant}: ${found.got} lost`;
 }
 
 /** Nobody works; cycles, until nothing is due any more. */
