@@ -14,12 +14,13 @@
  * freeIndex is stored last, and atomically, as in mspan: who reads it as 0 also reads the new allocBits.
  */
 import {
-  SPAN_ALLOC_BITS, SPAN_ALLOC_CACHE, SPAN_ALLOC_COUNT, SPAN_ELEM_SIZE, SPAN_FREED_BITS, SPAN_FREE_INDEX, SPAN_FREE_INDEX_FOR_SCAN, SPAN_NEEDZERO,
+  SPAN_ALLOC_BITS, SPAN_ALLOC_CACHE, SPAN_ALLOC_COUNT, SPAN_DIV_MAGIC, SPAN_ELEM_SIZE, SPAN_FREED_BITS, SPAN_FREE_INDEX, SPAN_FREE_INDEX_FOR_SCAN, SPAN_NEEDZERO,
   SPAN_NELEMS, SPAN_OWN_ALLOC_BITS, SPAN_OWN_FREED_BITS, SPAN_START_ADDR,
 } from "./layout";
 
 /** `freeIndexForScan` of a span in which no slot counts as marked for being new. */
 const SCAN_NEVER: u32 = 0x7fffffff;
+const PAGE_SHIFT: u32 = 13;
 /** What a dead slot is filled with under `clobberfree`. */
 const CLOBBER: u32 = 0xdeadbeef;
 
@@ -84,4 +85,37 @@ export function sweep(s: usize): u32 {
 /** As `sweep`, and fills the dead slots with 0xdeadbeef, so that a use of them shows. */
 export function sweepClobbering(s: usize): u32 {
   return sweepSpan(s << 2, true);
+}
+
+/**
+ * Of the `n` addresses at `at`, moves those whose slots are not new to the front, and returns how many there are: what a flush marks. A first pass only touches the span
+ * records, so that their cache misses overlap. `map` is the page map, of `mapPages` pages.
+ */
+export function leaveOutNew(map: usize, mapPages: u32, at: usize, n: u32): u32 {
+  const end = at + (n << 2);
+  for (let from = at; from < end; from += 4) {
+    const page = load<u32>(from) >>> PAGE_SHIFT;
+    // Not dead code: a load may trap, so it stays.
+    if (page < mapPages) load<u32>(<usize>load<u32>(map + (page << 2)) << 2, SPAN_FREE_INDEX_FOR_SCAN);
+  }
+  let to = at;
+  for (let from = at; from < end; from += 4) {
+    const addr = load<u32>(from);
+    if (isNew(map, mapPages, addr)) continue;
+    store<u32>(to, addr);
+    to += 4;
+  }
+  return <u32>(to - at) >>> 2;
+}
+
+@inline
+function isNew(map: usize, mapPages: u32, addr: u32): bool {
+  const page = addr >>> PAGE_SHIFT;
+  if (page >= mapPages) return false;
+  const s = <usize>load<u32>(map + (page << 2)) << 2;
+  const since = load<u32>(s, SPAN_FREE_INDEX_FOR_SCAN);
+  if (s == 0 || since == SCAN_NEVER) return false;
+  const slot = <u32>((<u64>(addr - load<u32>(s, SPAN_START_ADDR)) * <u64>load<u32>(s, SPAN_DIV_MAGIC)) >>> 32);
+  if (slot < since || slot >= load<u32>(s, SPAN_FREE_INDEX)) return false;
+  return ((load<u32>((<usize>load<u32>(s, SPAN_ALLOC_BITS) + (slot >>> 5)) << 2) >>> slot) & 1) == 0;
 }

@@ -30,7 +30,7 @@ export { verifySpecials } from "./specials-verify.ts";
 export { WeakHandles } from "./specials-weak.ts";
 export { STEP_ARM, STEP_DRAIN, STEP_FLUSH, STEP_GRACE, STEP_IDLE, STEP_MARK, STEP_NAMES, STEP_SWEEP } from "./step.ts";
 export { SweepPacing, SweepPacingRecord, type SweepFigures } from "./sweep-pacing.ts";
-export { sweepKernel } from "./sweep-span.ts";
+export { newSlotsKernel, sweepKernel, type LeaveOutNew } from "./sweep-span.ts";
 export { SpanSweeper, type SpecialSweeper, type SweepKernel } from "./sweeper.ts";
 export { CLAIMED, IN_TURN, ONE_TURN, inTurn } from "./turn-word.ts";
 export { WorkLists, WorkRecord } from "./work-record.ts";

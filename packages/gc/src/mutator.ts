@@ -22,13 +22,14 @@
  * Invariant: a P in no turn has an empty grey buffer, and no work of its own.
  */
 import type { Cache, Tiny } from "@mallocgc/mcache";
-import { MSpan, SCAN_NEVER, type Marks, type SpanPtr, type Spans } from "@mallocgc/mspan";
+import { MSpan, type Marks, type SpanPtr, type Spans } from "@mallocgc/mspan";
 import type { Ptr, Region } from "@mallocgc/sysmem";
 import { GREY_ENTRIES, GcProcessor, GcRecord } from "./gc-record.ts";
 import type { Marker } from "./marker.ts";
 import { PHASE_ARM, PHASE_MARK, PHASE_OFF, PHASE_SWEEP, PHASE_TERM, phaseOf } from "./phase.ts";
 import type { Barrier } from "./root-source.ts";
 import { STEP_GRACE } from "./step.ts";
+import type { LeaveOutNew } from "./sweep-span.ts";
 import { CLAIMED, IN_TURN, ONE_TURN } from "./turn-word.ts";
 
 const {
@@ -36,8 +37,7 @@ const {
   idleMarkers: IDLE, markGen: MARK_GEN,
 } = GcRecord.offset;
 const { phaseSeen: PHASE_SEEN, turn: TURN, flushSeen: FLUSH_SEEN, greyLen: GREY_LEN, grey: GREY, maxStallUs: MAX_STALL, marking: MARKING } = GcProcessor.offset;
-const { sweepgen: SWEEPGEN, freeIndexForScan: FREE_INDEX_FOR_SCAN } = MSpan.offset;
-const NEVER = SCAN_NEVER;
+const { sweepgen: SWEEPGEN } = MSpan.offset;
 const ENTRIES = GREY_ENTRIES;
 const OFF = PHASE_OFF;
 const ARM = PHASE_ARM;
@@ -71,9 +71,10 @@ export class Mutator implements Barrier {
   private readonly marks: Marks;
   private readonly finder: SpanFinder;
   private readonly mayBlock: boolean;
+  private readonly leaveOutNew: LeaveOutNew;
   private readonly grey: number;
 
-  constructor(region: Region, gc: Ptr, at: Ptr, cache: Cache, tiny: Tiny, marker: Marker, spans: Spans, marks: Marks, finder: SpanFinder, mayBlock: boolean) {
+  constructor(region: Region, gc: Ptr, at: Ptr, cache: Cache, tiny: Tiny, marker: Marker, spans: Spans, marks: Marks, finder: SpanFinder, leaveOutNew: LeaveOutNew, mayBlock: boolean) {
     this.mem = region.i32;
     this.gc = gc;
     this.at = at;
@@ -84,6 +85,7 @@ export class Mutator implements Barrier {
     this.spans = spans;
     this.marks = marks;
     this.finder = finder;
+    this.leaveOutNew = leaveOutNew;
     this.mayBlock = mayBlock;
     this.grey = region.i32[at + GREY]!;
   }
@@ -201,7 +203,7 @@ export class Mutator implements Barrier {
       mem[this.at + GREY_LEN] = 0;
       return;
     }
-    this.marker.markRange(this.grey as Ptr, this.leaveOutNew(n));
+    this.marker.markRange(this.grey as Ptr, this.leaveOutNew(this.grey as Ptr, n));
     if (this.marker.pending !== 0) {
       // Before the hand-over. Pairs with the driver's look at workSeq: a round in which somebody handed something over is not the last.
       Atomics.add(mem, this.gc + WORK_SEQ, 1);
@@ -230,19 +232,6 @@ export class Mutator implements Barrier {
     }
   }
 
-  /** Moves those of the `n` shaded addresses that are not new to the front of the buffer; how many there are. */
-  private leaveOutNew(n: number): number {
-    const { mem, marks, grey } = this;
-    let kept = 0;
-    for (let i = 0; i < n; i++) {
-      const addr = mem[grey + i]! >>> 0;
-      const s = this.finder.spanOf(addr);
-      if (s !== 0 && mem[s + FREE_INDEX_FOR_SCAN] !== NEVER && marks.isNew(s, this.spans.slotOf(s, addr))) continue;
-      mem[grey + kept++] = addr;
-    }
-    return kept;
-  }
-
   /** Whether this P has acked that stores shade. */
   private barrierOn(): boolean {
     return (this.mem[this.at + PHASE_SEEN]! & 1) !== 0;
@@ -259,7 +248,8 @@ export class Mutator implements Barrier {
     const mem = this.mem;
     this.poll();
     if (this.barrierOn()) {
-      this.shadeValue(Atomics.load(mem, addr >>> 2));
+      // A plain read: what another thread stores here at the same time, that thread shades.
+      this.shadeValue(mem[addr >>> 2]!);
       this.shadeValue(value);
     }
     // Atomic, so that a marker that reads the ref finds the object behind it initialised.

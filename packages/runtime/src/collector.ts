@@ -10,7 +10,7 @@
  */
 import {
   ADVANCE_IDLE, ADVANCE_WAITING, BackgroundMarker, Cycle, CpuLimiter, CycleLog, GREY_ENTRIES, GcProcessor, GcRecord, Handshake, Marker, Mutator,
-  ObjectMap, PHASE_OFF, Pacer, RefillWork, STEP_DRAIN, STEP_GRACE, Specials, SweepPacing, UNIT, WANTED_BY_REQUEST, WorkRecord, cycleOf, findLost, phaseOf, phaseWord, type CheckMarkParts,
+  ObjectMap, PHASE_OFF, Pacer, RefillWork, STEP_DRAIN, STEP_GRACE, Specials, SweepPacing, UNIT, WANTED_BY_REQUEST, WorkRecord, cycleOf, findLost, newSlotsKernel, phaseOf, phaseWord, type CheckMarkParts,
   type HeldUp, type Processors,
 } from "@mallocgc/gc";
 import { Tiny } from "@mallocgc/mcache";
@@ -85,7 +85,7 @@ export class Collector implements CollectorHooks {
     const sweepPacing = new SweepPacing(region.f64, plan.at("gc.sweepPacing"));
     this.log = new CycleLog(region, gc, plan.at("gc.cycles"));
     this.marker = new Marker(region, plan.at("gc.work"), this.mem[at + P.work]! as Ptr, pages.pageMap, (nbytes) => pages.persistentAlloc(nbytes, 64));
-    this.mutator = new Mutator(region, gc, at, layers.cache, layers.tiny, this.marker, spans, marks, pages, mayBlock);
+    this.mutator = new Mutator(region, gc, at, layers.cache, layers.tiny, this.marker, spans, marks, pages, newSlotsKernel(region, pages.pageMap), mayBlock);
     const sweeper = layers.sweeper!;
     const owners = { isOwner: (id: number, generation: number): boolean => processors.isRunning(id) && processors.generationOf(id) === generation };
     this.specials = new Specials(region, plan.at("specials"), plan.at("specials.queues"), processors.length, layers.mutexes, spans, pages, owners, this.mutator);
