@@ -335,12 +335,14 @@ export class Cycle {
 
   private sweep(): number {
     const { mem, gc } = this;
-    const { sweeper, handshake, sweepPacing } = this.parts;
+    const { sweeper, handshake, sweepPacing, pages } = this.parts;
     const released = handshake.released(this.word(PHASE_SWEEP));
     for (let i = 0; i < SWEEP_BATCH; i++) {
       if (sweeper.sweepOne() !== 0) continue;
       if (!released) return i === 0 ? ADVANCE_WAITING : ADVANCE_WORKED;
       sweepPacing.stop();
+      // The pages that came free are in this P's caches, and a background thread has no use for them: of a small heap they are the better part.
+      pages.flush();
       Atomics.store(mem, gc + G.sweeping, 0);
       this.setPhase(PHASE_OFF);
       Atomics.store(mem, gc + G.cyclesSwept, mem[gc + G.cyclesBegun]!);

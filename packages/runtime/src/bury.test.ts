@@ -20,7 +20,7 @@ const NodeType = struct("Node", {
   tag: u32,
 });
 
-function scene(): { heap: TestHeap; d: Driver; p: TestP; bury: (p: TestP) => boolean; broken: () => unknown[] } {
+function scene(): { heap: TestHeap; d: Driver; p: TestP; bury: (p: TestP) => boolean; broken: () => readonly unknown[] } {
   const heap = new TestHeap({ gcPercent: -1 });
   const d = new Driver(heap);
   const p = heap.attach();
