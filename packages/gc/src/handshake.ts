@@ -131,13 +131,15 @@ export class Handshake {
         mem[at + TURN_SINCE] = 0;
         continue;
       }
-      // The turn's number and the time share nothing: a new turn is told by its number, kept beside.
-      if (mem[at + TURN_SINCE] === 0 || mem[at + TURN_SINCE + 1] !== turn) {
-        mem[at + TURN_SINCE] = nowMs & 0x7fffffff || 1;
+      // The turn's number and the time share nothing: a new turn is told by its number, kept beside. Read once: others may look, and write, at the same time.
+      let since = mem[at + TURN_SINCE]!;
+      if (since === 0 || mem[at + TURN_SINCE + 1] !== turn) {
+        since = nowMs & 0x7fffffff || 1;
+        mem[at + TURN_SINCE] = since;
         mem[at + TURN_SINCE + 1] = turn;
       }
       // The difference of two times modulo 2^31, with its sign; never below 0, for the clocks of two drivers differ a little.
-      const ms = Math.max(0, (((nowMs & 0x7fffffff) - mem[at + TURN_SINCE]!) << 1) >> 1);
+      const ms = Math.max(0, (((nowMs & 0x7fffffff) - since) << 1) >> 1);
       if (worst === undefined || ms > worst.ms) worst = { processorId: id, ms };
     }
     return worst;
