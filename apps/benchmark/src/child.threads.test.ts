@@ -84,6 +84,22 @@ describe("a child process", () => {
     expect(sample.ops).toBeGreaterThan(0);
   });
 
+  it.each(SMALL_OBJECT_CASES.filter(({ case: name }) => name !== "gc-alloc"))("measures $case of objects of ours: $op $field $way $shape", async (c) => {
+    const sample = await runSample(objectJob(c, "mallocgc"), undefined);
+    expect(sample.ops).toBe(knownOps(c) ?? sample.ops);
+    expect(sample.nsPerOp).toBeGreaterThan(0);
+    // Of what is marked, the processor time is told too.
+    expect(sample.cpuNsPerOp !== undefined).toBe(c.case === "gc-mark");
+  });
+
+  it.each([true, false])("keeps the heap of ours from growing in gc-alloc, however many objects it replaces; with pointers: %s", async (pointers) => {
+    // Twice as many bytes as the heap has: without collections it would run out.
+    const c = { case: "gc-alloc", size: 16, live: 10_000, pointers, markers: 1, threads: 1 } as const;
+    const sample = await runSample({ ...objectJob(c, "mallocgc"), heapBytes: 32 * MIB, ops: 4 * MIB }, undefined);
+    expect(sample.ops).toBe(4 * MIB);
+    expect(sample.cycles).toBeGreaterThan(1);
+  });
+
   it.each(SMALL_OBJECT_CASES)("measures $case of objects of plain JavaScript: $op $field $shape", async (c) => {
     const sample = await runSample(objectJob(c, "js"), undefined);
     expect(sample.ops).toBe(knownOps(c) ?? sample.ops);
@@ -100,10 +116,16 @@ describe("a child process", () => {
     },
   );
 
-  it("shares the trees of binary-trees among two threads, so that together they make those of one", async () => {
+  it.each(["js", "mallocgc"] as const)("shares the trees of binary-trees among two threads of %s, so that together they make those of one", async (impl) => {
     const trees = { case: "binary-trees", depth: 8, markers: 1, threads: 1 } as const;
-    const [one, two] = [await runSample(objectJob(trees, "js"), undefined), await runSample(objectJob({ ...trees, threads: 2 }, "js"), undefined)];
+    const [one, two] = [await runSample(objectJob(trees, impl), undefined), await runSample(objectJob({ ...trees, threads: 2 }, impl), undefined)];
     expect(two.ops).toBe(one.ops);
+  });
+
+  it("goes through as many collections as it should, or more, while it replaces objects of ours, and knows its longest stall", async () => {
+    const sample = await runSample(objectJob({ case: "mutator-latency", size: 64, live: 1000, markers: 1, threads: 1 }, "mallocgc"), undefined);
+    expect(sample.cycles).toBeGreaterThanOrEqual(CYCLES);
+    expect(sample.latency!.stall).toBeGreaterThanOrEqual(0);
   });
 
   it("knows the least operation while a heap is collected to be no slower than the greatest", async () => {

@@ -72,6 +72,10 @@ describe("the plan", () => {
     }
   });
 
+  it("measures ours in every case, so that no promise goes unexamined", () => {
+    for (const { benchCase, jobs } of planOf({}).cases) expect(jobs.map((job) => job.impl), caseLabel(benchCase)).toContain("mallocgc");
+  });
+
   it("asks nobody for objects that he does not have", () => {
     const steady = planOf({}).cases.filter(({ benchCase }) => benchCase.case === "gc-alloc");
     expect(steady).toHaveLength(8);

@@ -62,7 +62,7 @@ const TAKES_PART: Readonly<Record<CaseName, readonly ImplementationId[]>> = {
   "binary-trees": ["mallocgc", "go", "assemblyscript", "js"],
   "mutator-latency": ["mallocgc", "go", "assemblyscript", "js"],
   "field-access": ["mallocgc", "js"],
-  "map-access": ["js"],
+  "map-access": ["mallocgc", "js"],
 };
 
 /** Objects of plain JavaScript have no bytes to fill them up with: they take part where their fields come to about the size. */

@@ -13,6 +13,7 @@ import type { LatencyCase, MarkCase, SteadyCase, TreesCase } from "../object-cas
 import { xorshift32 } from "../random.ts";
 import { fields } from "./mallocgc-access.ts";
 import { attach, openHeap } from "./mallocgc-heap.ts";
+import { map } from "./mallocgc-map.ts";
 import type { GraphProgram, MutatorProgram, PopulationProgram, Programs, TreesProgram } from "./programs.ts";
 
 /** 32 bytes, two pointers in front. */
@@ -363,4 +364,4 @@ async function trees(job: ObjectJob<TreesCase>, handle?: unknown): Promise<Trees
   return new Trees(own, () => { own.close(); });
 }
 
-export const programs: Programs = { graph, population, mutator, sharedTrees, trees, fields };
+export const programs: Programs = { graph, population, mutator, sharedTrees, trees, fields, map };
