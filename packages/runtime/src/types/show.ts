@@ -5,7 +5,7 @@
  * deep as its `depth` says and names an object that it is already inside of; JSON has every object in full once, and
  * `{ "$ref": address }` wherever it comes again, or deeper than {@link MAX_JSON_DEPTH}.
  */
-import { describeValue } from "../errors.ts";
+import { StaleRefError, describeValue } from "../errors.ts";
 
 /** Chains are longer than the stack is deep. */
 const MAX_JSON_DEPTH = 100;
@@ -44,6 +44,10 @@ export function inspectView(shown: Shown, depth: number, options: object, inspec
   try {
     // The options carry the depth that is left.
     return `${title} ${inspect(shown.entries(), options)}`;
+  } catch (error) {
+    // To show a value must not throw, least of all where somebody looks for the reason of an error.
+    if (error instanceof StaleRefError) return `[${title} of a turn that is over]`;
+    throw error;
   } finally {
     inside.pop();
   }

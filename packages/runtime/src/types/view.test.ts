@@ -212,6 +212,15 @@ describe("with checks, a view is good for its turn", () => {
     expect([fresh.tag, fresh.next, fresh.all]).toEqual([5, null, null]);
   });
 
+  test("showing one says so and throws nothing", () => {
+    const { heap, types } = scene(true);
+    const node = types.create(NodeType, { tag: 5 });
+    const title = `Node(0x${node.$ref.toString(16)})`;
+    heap.endTurn();
+    expect(inspect(node)).toBe(`[${title} of a turn that is over]`);
+    expect(inspect({ node })).toBe(`{ node: [${title} of a turn that is over] }`);
+  });
+
   test("without checks the turn does not matter", () => {
     const { heap, types } = scene(false);
     const node = types.create(NodeType, { tag: 5 });
