@@ -175,6 +175,18 @@ describe("an allocating thread", () => {
     expect(t.problems()).toEqual([]);
   });
 
+  test("that stays within the limit gives nothing back: what it takes is counted once", () => {
+    for (const [limit, released] of [[51, 0], [50, 1]] as const) {
+      const t = TestScavenger.create();
+      const spans = t.allocMany(40, M);
+      for (const s of spans.slice(0, 10)) t.heap.free(s);
+      t.heap.flush();
+      t.limit = limit * MIB;
+      t.alloc(11 * M);
+      expect(t.os.calls.reduce((sum, [, n]) => sum + n, 0)).toBe(released * MIB);
+    }
+  });
+
   test("lets the limit go while the CPU limiter limits, and stops when it begins to", () => {
     const t = TestScavenger.create();
     const spans = t.allocMany(40, M);
