@@ -38,6 +38,8 @@ const STEP_MS = 0.2;
 const POLL_MS = 2;
 /** How long `makeRoom` goes on with a cycle that is past its grace period. */
 const ROOM_MS = 5000;
+/** How far over its goal the heap must be for a program's thread to help to drive the cycle, although there are background threads. */
+const FAR_BEHIND = 1.5;
 const BYTES = UNIT;
 
 /** What the program is told of, outside of any operation. */
@@ -228,13 +230,17 @@ export class Collector implements CollectorHooks {
     this.roots.turnStart();
   }
 
-  /** Where no background thread drives the cycle, does a piece of it. */
+  /** Where no background thread drives the cycle, or those there are get no processor and the heap grows far beyond its goal, does a piece of it. */
   step(): void {
     const mem = this.mem;
     const gc = this.gcAt;
     // Plain reads: what they miss, the next turn's end sees.
-    if (mem[gc + G.workers] !== 0 || (phaseOf(mem[gc + G.phase]!) === PHASE_OFF && mem[gc + G.wanted] === 0)) return;
+    if ((mem[gc + G.workers] !== 0 && !this.isFarBehind()) || (phaseOf(mem[gc + G.phase]!) === PHASE_OFF && mem[gc + G.wanted] === 0)) return;
     this.drive(STEP_BUDGET, STEP_MS);
+  }
+
+  private isFarBehind(): boolean {
+    return this.mem[this.gcAt + G.heapLive]! * BYTES > this.pacer.nextGoal * FAR_BEHIND;
   }
 
   /** Drives the cycle for about `ms`, until it waits or there is nothing to do. Returns the last ADVANCE_ code; waiting, when somebody else drives. */
