@@ -292,10 +292,12 @@ export class Mutator implements Barrier {
     this.poll();
     for (;;) {
       const phase = phaseOf(Atomics.load(mem, this.phaseAt));
-      if (phase === OFF) return true;
-      if (phase === SWEEP) return this.survives(addr);
+      // Also between cycles: the driver has found no span to sweep any more, but a thread may have one in its hands, and be about to sweep it. Only MARK is acked by all
+      // after that.
+      if (phase === OFF || phase === SWEEP) return this.survives(addr);
       if (phase !== TERM) {
-        if (this.isAlive(addr)) return true;
+        if (phase === ARM && !this.survives(addr)) return false;
+        if (phase !== ARM && this.isAlive(addr)) return true;
         this.shadeValue(addr);
         // Pairs with the driver: it stores TERM, then loads this; here it is added to, then the phase is loaded.
         Atomics.add(mem, this.gc + REVIVED, 1);
@@ -310,7 +312,7 @@ export class Mutator implements Barrier {
     return s !== 0 && this.marks.isAlive(s, this.spans.slotOf(s, addr));
   }
 
-  /** In the phase SWEEP: whether the object outlives it. Its span may be unswept, being swept, or swept. */
+  /** From SWEEP to the next ARM: whether the object outlives the sweep. Its span may be unswept, being swept, or swept. */
   private survives(addr: number): boolean {
     const mem = this.mem;
     for (;;) {
