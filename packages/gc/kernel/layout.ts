@@ -47,9 +47,11 @@ export const WORK_BATCH: usize = 320;
 export const WORK_OTHERS: usize = 1088;
 export const WORK_RESOLVED: usize = 1344;
 export const WORK_QUEUE: usize = 3392;
-export const WORK_FOUND: usize = 11648;
-export const WORK_STACK: usize = 21952;
-export const WORK_RECENT: usize = 38400;
+export const WORK_FOUND: usize = 12288;
+export const WORK_STACK: usize = 22592;
+export const WORK_LANES: usize = 39040;
+export const WORK_HITS: usize = 39104;
+export const WORK_WHITE: usize = 40128;
 
 // A work buffer.
 export const BUF_NEXT: usize = 0;

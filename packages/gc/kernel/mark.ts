@@ -4,14 +4,19 @@
  * Cache misses decide what marking costs, so work is done in batches, each step a tight loop over all of the batch, in which the misses of
  * many objects overlap and no branch waits for memory:
  *
- *     touch     take 64 entries off the stack; load a word of each object, then its heap bits
- *     visit     for each: pick the words that hold pointers and are not nil. Those into the same span are marked, and scanned, there and then,
- *               in the order found; those out of it are noted
+ *     touch     take up to 64 entries off the stack; load a word of each object, then its heap bits
+ *     visit     for each: pick the words that hold pointers and are not nil. Those into the same span are marked, and scanned, there and then;
+ *               those out of it are noted
  *     resolve   for each noted one: page map -> span -> slot -> mark word; load the mark word
  *     mark      for each: set the bit; if it was clear, and the object has pointers, push it
  *
- * Where neighbours point at each other (a tree, a list, as a program builds them) nearly all is done in visits, at the price of a test of a bit. Where they do
- * not (a random graph) a visit sees one object, and batches make up for the misses. (docs/decisions/0009-marking.md has the figures.)
+ * Where neighbours point at each other (a tree, a list, as a program builds them) nearly all is done in visits: one that finds more than a few addresses
+ * goes over the span in address order (passes.ts). Where they do not (a random graph) a visit sees one object, and batches make up for the
+ * misses. (docs/decisions/0009-marking.md has the figures.)
+ *
+ * So the two want different orders. After a visit that went on by passes the rest of its batch goes back on the stack, below what was found, and the
+ * next batch is a small one, taken from the top: depth first, which leads through a heap in the order in which a program built it, page after page. Each
+ * batch without such a visit is twice as large as the one before.
  *
  * Four words are scanned at once: those that are pointers and not nil are moved to the front of a vector by a shuffle from a table of 16, stored, and
  * the end of the list moves on by as many. So nil pointers cost no branch, nor do marks that were set: an entry is stored at the stack's top always, and the
@@ -31,14 +36,15 @@ import {
   SPAN_DIV_MAGIC, SPAN_ELEM_SIZE, SPAN_FREED_BITS, SPAN_HEAP_BITS, SPAN_LARGE_TYPE, SPAN_NELEMS, SPAN_NPAGES, SPAN_SPAN_CLASS, SPAN_START_ADDR,
   TYPE_ELEM_SIZE, TYPE_KIND, TYPE_MASK, TYPE_PTR_WORDS,
   WORK_BAD_POINTERS, WORK_BATCH, WORK_BUSY, WORK_MARKED_BYTES, WORK_COMPRESS, WORK_EXCLUSIVE, WORK_FOUND, WORK_LAST_BAD, WORK_MAP_PAGES,
-  WORK_N, WORK_MARKED_OBJECTS, WORK_OTHERS, WORK_PAGE_MAP, WORK_QUEUE, WORK_RECENT, WORK_RESOLVED, WORK_SCAN_WORK, WORK_STACK, WORK_TOUCHED,
+  WORK_N, WORK_MARKED_OBJECTS, WORK_OTHERS, WORK_PAGE_MAP, WORK_QUEUE, WORK_RESOLVED, WORK_SCAN_WORK, WORK_STACK, WORK_TOUCHED,
 } from "./layout";
+import { hit, leftEnd, passedWords, passes } from "./passes";
 import { STEP_MAX, addEmpty, balance, flushLocal, pushEntry, refill, reserve } from "./work";
 
 export { addEmpty, flushLocal, reserve };
 
 const PAGE_SHIFT: u32 = 13;
-/** Entries of a batch. */
+/** The most entries of a batch. */
 const BATCH: u32 = 64;
 /** Found pointers that are resolved before they are marked. */
 const RESOLVE: usize = 128;
@@ -51,16 +57,24 @@ const KIND_ARRAY: u32 = 1;
 /** Found pointers that are enough to resolve and mark before the batch is over. */
 const FOUND_ENOUGH: usize = 512;
 
-/** A visit that has found so many addresses in its span will probably see most of it: the rest is touched in one go, in order, as the processor likes it. */
-const DENSE: usize = 4;
+/** Found pointers, and addresses in the queue, beyond which a visit begins with no further entry of the batch: what a page can add to them has room. */
+const FOUND_GROUP: usize = 480;
+const QUEUE_GROUP: usize = 128;
 
-/** Spans that are remembered as touched: 1/2 MiB, which a second-level cache holds. */
-const RECENT: usize = 64;
+/** A visit that has found so many addresses in its span will probably see most of it: it goes on by passes. */
+const DENSE: usize = 4;
+/** Entries of the batch after one with such a visit. */
+const DENSE_BATCH: u32 = 8;
 
 /** What visits of the batch in hand scanned, in words, and marked. */
 let localScanned: u32 = 0;
 let localObjects: u32 = 0;
 let localBytes: u32 = 0;
+/** Where in the batch the visit ended, and whether it went on by passes. */
+let visitedTo: usize = 0;
+let wasDense: bool = false;
+/** Entries of the next batch. */
+let batchSize: u32 = BATCH;
 
 /** What `drain` returns. */
 const DRAIN_EMPTY: i32 = 0;
@@ -277,11 +291,13 @@ function scanTyped(work: usize, entry: u32): u32 {
 }
 
 /**
- * Scans the object at `entry`, and what is found from it inside its span, which need not be resolved: the queue of the record holds addresses in this
- * span, in the order found. Pointers out of the span go to `end`. Returns the new end.
+ * Scans the object of the batch's entry at `at`, those of the entries after it, up to `until`, as long as they are in the same span, and what is found from
+ * them inside the span, which need not be resolved: the queue of the record holds addresses in this span, in the order found. Pointers
+ * out of the span go to `end`. Returns the new end.
  */
 @inline
-function visit(shared: bool, work: usize, s: usize, entry: u32, bits: u32, end: usize): usize {
+function visit(shared: bool, work: usize, at: usize, until: usize, end: usize): usize {
+  const s = <usize>load<u32>(at, 4);
   const start = load<u32>(s, SPAN_START_ADDR);
   const nbytes = load<u32>(s, SPAN_NPAGES) << PAGE_SHIFT;
   const starts = i32x4.splat(start);
@@ -289,8 +305,11 @@ function visit(shared: bool, work: usize, s: usize, entry: u32, bits: u32, end: 
   const queue = work + WORK_QUEUE;
   let head = queue;
   let tail = queue;
-  let object = entry;
+  let object = load<u32>(at);
+  let bits = load<u32>(at, 8);
+  at += 12;
   let scanned: u32 = 0;
+  let mayPass = true;
   while (true) {
     scanned += 32 - <u32>clz(bits);
     // The bits of a span come after its slots, so that the last slot's four words are not the end of the memory.
@@ -308,32 +327,40 @@ function visit(shared: bool, work: usize, s: usize, entry: u32, bits: u32, end: 
       }
       bits >>>= 4;
     }
+    // Nothing was taken off the queue yet.
+    if (head == queue && mayPass && at < until && load<u32>(at, 4) == <u32>s && end < work + WORK_FOUND + (FOUND_GROUP << 2) && tail < queue + (QUEUE_GROUP << 2)) {
+      object = load<u32>(at);
+      bits = load<u32>(at, 8);
+      at += 12;
+      continue;
+    }
     do {
       if (head == tail) {
         localScanned += scanned;
+        visitedTo = at;
         return end;
+      }
+      // As many as are waiting, or were looked at.
+      if (mayPass && (tail - head >= (DENSE << 2) || head >= queue + (DENSE << 2))) {
+        for (; head < tail; head += 4) {
+          const slot = slotOf(s, load<u32>(head));
+          if (slot < load<u32>(s, SPAN_NELEMS)) hit(work, slot);
+          else bad(work, load<u32>(head));
+        }
+        end = passes(shared, work, s, end);
+        scanned += passedWords;
+        head = queue;
+        tail = leftEnd;
+        mayPass = false;
+        wasDense = true;
+        object = 0;
+        continue;
       }
       object = markInside(shared, work, s, start, load<u32>(head));
       head += 4;
-      if (head == queue + (DENSE << 2)) touchSpan(work, s);
     } while (object == 0);
     bits = bitsOf(s, object);
   }
-}
-
-/**
- * Touches every line of the slots of `s`, in order, unless it did so a short time ago: the record keeps which spans these were, each in a place that
- * follows from where its record lies.
- */
-function touchSpan(work: usize, s: usize): void {
-  const place = work + (((s >>> 7) % RECENT) << 2);
-  if (load<u32>(place, WORK_RECENT) == <u32>s) return;
-  store<u32>(place, <u32>s, WORK_RECENT);
-  const start = <usize>load<u32>(s, SPAN_START_ADDR);
-  const end = start + load<u32>(s, SPAN_ELEM_SIZE) * load<u32>(s, SPAN_NELEMS);
-  let touched: u32 = 0;
-  for (let at = start; at < end; at += 64) touched += load<u32>(at);
-  store<u32>(work, touched, WORK_TOUCHED);
 }
 
 /** Marks the slot of `s` that address `p` of its pages is in: its address if it was not marked before, else 0. */
@@ -371,9 +398,10 @@ function scanBatch(shared: bool, work: usize): u32 {
   let o = others;
   let touched: u32 = 0;
   const top = work + WORK_STACK + (n << 2);
-  const low = top - (min(n, BATCH) << 2);
+  const low = top - (min(n, batchSize) << 2);
   for (let at = low; at < top; at += 4) touched += load<u32>(load<u32>(at));
-  for (let at = low; at < top; at += 4) {
+  for (let at = top; at > low; ) {
+    at -= 4;
     const entry = load<u32>(at);
     const s = spanOf(map, entry);
     if (load<u32>(s, SPAN_HEAP_BITS) == 0) {
@@ -389,19 +417,30 @@ function scanBatch(shared: bool, work: usize): u32 {
   store<u32>(work, <u32>(low - (work + WORK_STACK)) >>> 2, WORK_N);
   store<u32>(work, touched, WORK_TOUCHED);
   localScanned = 0;
+  wasDense = false;
   localObjects = 0;
   localBytes = 0;
   let end = found;
-  for (let at = batch; at < b; at += 12) {
-    end = visit(shared, work, load<u32>(at, 4), load<u32>(at), load<u32>(at, 8), end);
-    if (end > found + (FOUND_ENOUGH << 2) || at + 12 >= b) {
+  for (let at = batch; at < b; ) {
+    end = visit(shared, work, at, b, end);
+    at = visitedTo;
+    if (wasDense) {
+      // What was just found is near; the rest of the batch waits below it on the stack.
+      for (let back = b; back > at; ) {
+        back -= 12;
+        pushEntry(work, load<u32>(back));
+      }
+      b = at;
+    }
+    if (end > found + (FOUND_ENOUGH << 2) || at >= b) {
       markFound(shared, work, end);
       end = found;
       if (!reserve(work)) {
-        for (at += 12; at < b; at += 12) pushEntry(work, load<u32>(at));
+        for (; at < b; at += 12) pushEntry(work, load<u32>(at));
       }
     }
   }
+  batchSize = wasDense ? DENSE_BATCH : min(BATCH, batchSize << 1);
   count(work, localObjects, localBytes);
   let scanned = localScanned << 2;
   for (let at = others; at < o; at += 4) {

@@ -16,8 +16,11 @@ export const BUF_CAPACITY: u32 = 510;
 export const STACK_CAPACITY: u32 = 4096;
 /** The most entries that one step of marking pushes (a visit of a page full of pointers, and what was found before): it begins with so much room. */
 export const STEP_MAX: u32 = 2560;
-/** A marker with more entries than this gives half of them away when the full list is empty (Go: 4; but a batch wants 64). */
-const BALANCE_ABOVE: u32 = 64;
+/**
+ * A marker with more entries than this gives half of them away when the full list is empty (Go: 4). Walked depth first, a whole heap has few
+ * entries, and the oldest lead to most.
+ */
+const BALANCE_ABOVE: u32 = 8;
 
 /** The lists that the marker of `work` shares with others. */
 @inline

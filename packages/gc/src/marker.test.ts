@@ -50,6 +50,64 @@ describe.each([{ shared: true }, { shared: false }])("marking in a region that i
   });
 });
 
+/** Where the pointers of object `i` lead, of objects that lie side by side. */
+const NEIGHBOURS: Readonly<Record<string, (i: number, random: (below: number) => number) => number>> = {
+  forward: (i, random) => i + 1 + random(3),
+  backward: (i, random) => i - 1 - random(3),
+  "to and fro": (i, random) => i - 60 + random(121),
+};
+
+describe.each([{ shared: true }, { shared: false }])("a span whose objects point at each other, in a region that is shared: $shared", ({ shared }) => {
+  test.each([8, 16, 24, 32, 48, 64, 80, 96, 112, 128])("of %i bytes each is marked as a naive walk does, each object counted and scanned once", (size) => {
+    for (const [name, neighbour] of Object.entries(NEIGHBOURS)) {
+      const random = randomFrom(size * 7 + name.length);
+      const heap = MarkerHeap.create(8 << 20, shared);
+      const words = Array.from({ length: size >>> 2 }, (_, w) => w === 1 || random(3) === 0);
+      const objects = Array.from({ length: 3000 }, () => heap.small(size, words));
+      objects.forEach((from, i) => {
+        for (let ref = 0; ref < from.refs.length; ref++) {
+          const to = objects[neighbour(i, random)];
+          if (to !== undefined && random(8) !== 0) heap.link(from, ref, to, random(size));
+        }
+      });
+      const roots = [objects[1500]!, objects[random(3000)]!];
+      const marker = heap.marker();
+      markAll(heap, marker, roots);
+      const expected = reachable(roots);
+      expect(heap.marked(), name).toEqual(expected);
+      expect(marker.markedObjects).toBe(expected.size);
+      expect(marker.markedBytes).toBe(expected.size * size);
+      expect(marker.scanWork).toBe(expected.size * (words.lastIndexOf(true) + 1) * 4);
+      expect(marker.badPointers).toBe(0);
+    }
+  });
+});
+
+test("a pointer to no slot is bad in a span that is passed over, too", () => {
+  const heap = MarkerHeap.create();
+  const objects = Array.from({ length: 20 }, () => heap.small(32, [true, true]));
+  objects.slice(1).forEach((to, i) => { heap.link(objects[i]!, 0, to, 0); });
+  const s = heap.pageMap.spanOf(objects[0]!.slot);
+  const wild = heap.spans.base(s) + heap.spans.npages(s) * PAGE_SIZE - 1;
+  heap.region.i32[objects[19]!.refs[1]! >>> 2] = wild;
+  const marker = heap.marker();
+  markAll(heap, marker, [objects[0]!]);
+  expect(marker.markedObjects).toBe(20);
+  expect(marker.badPointers).toBe(1);
+  expect(marker.lastBadPointer).toBe(wild);
+});
+
+test("what a thread had noted of the span in which it died is forgotten by the next marker over its record", () => {
+  const heap = MarkerHeap.create();
+  const objects = Array.from({ length: 200 }, () => heap.small(32, [true]));
+  for (let i = 1; i < 100; i++) heap.link(objects[i - 1]!, 0, objects[i]!, 0);
+  const { hits, white } = WorkRecord.offset;
+  heap.region.i32.fill(-1, heap.work + hits, heap.work + white);
+  const marker = heap.marker();
+  markAll(heap, marker, [objects[0]!]);
+  expect(marker.markedObjects).toBe(100);
+});
+
 test("a long list is marked, whose every object is found from the one before", () => {
   const heap = MarkerHeap.create();
   const objects = Array.from({ length: 50_000 }, () => heap.small(16, [false, true]));

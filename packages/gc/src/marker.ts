@@ -17,6 +17,7 @@ import { WORK_BUF_ALLOC, WorkLists, WorkRecord } from "./work-record.ts";
 const {
   lists: LISTS, pageMap: PAGE_MAP, mapPages: MAP_PAGES, exclusive: EXCLUSIVE, mayDrop: MAY_DROP, n: N, busy: BUSY,
   scanWork: SCAN_WORK, markedBytes: MARKED_BYTES, markedObjects: MARKED_OBJECTS, badPointers: BAD_POINTERS, lastBad: LAST_BAD, compress: COMPRESS,
+  lanes: LANES, hits: HITS, white: WHITE,
 } = WorkRecord.offset;
 const { full: FULL, overflow: OVERFLOW } = WorkLists.offset;
 
@@ -61,6 +62,9 @@ export class Marker {
     mem[work + MAP_PAGES] = pageMap.npages;
     mem[work + EXCLUSIVE] = region.shared ? 0 : 1;
     fillCompress(region.u8, this.workAddr + COMPRESS * 4);
+    for (let i = 0; i < 4; i++) mem[work + LANES + i] = 1 << i;
+    // An earlier thread may have died with some of them set.
+    mem.fill(0, work + HITS, work + WHITE);
   }
 
   /** Marks what `nwords` words from word `from` on point at: roots, or addresses that were shaded. Words that are 0 are skipped. */

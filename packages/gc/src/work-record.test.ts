@@ -26,10 +26,14 @@ test("the kernels know no offset that is not compared here", () => {
 test("the areas of a marker's record hold what a step of the kernel can put there", () => {
   const { fields } = WorkRecord;
   const span = PAGE_SIZE / 4;
-  // A store of four words may go beyond the last entry.
-  expect(fields.queue.words).toBeGreaterThanOrEqual(span + 4);
+  // A store of four words may go beyond the last entry; a visit that begins with several entries puts 128 and an object's words in the queue before it goes on.
+  expect(fields.queue.words).toBeGreaterThanOrEqual(128 + 32 + span + 4);
   expect(fields.found.words).toBeGreaterThanOrEqual(512 + span + 4);
   expect(fields.stack.words).toBeGreaterThanOrEqual(4096 + 1);
+  // A byte for each slot, in groups of 32.
+  const slots = Math.max(...[...SPAN_CLASS_TO_NELEMS.keys()].filter((spc) => (spc & 1) === 0).map((spc) => SPAN_CLASS_TO_NELEMS[spc]!));
+  expect((fields.hits.words ?? 0) * 4).toBeGreaterThanOrEqual(Math.ceil(slots / 32) * 32);
+  expect(fields.white.words).toBe(fields.hits.words);
 });
 
 test("a span with heap bits has one page, so that a visit finds at most so many pointers as a page has words", () => {

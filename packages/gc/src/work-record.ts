@@ -5,7 +5,7 @@
  *      WorkLists             one for each heap: full and empty work buffers, and whether work was lost for want of a buffer
  *      work buffer           2048 bytes: next, n, then 510 entries
  *
- *      | header, counters | compress | batch | others | resolved | queue | found | stack | recent |        a WorkRecord: 37.75 KiB
+ *      | header, counters | compress | batch | others | resolved | queue | found | stack | lanes, hits, white |        a WorkRecord: 40 KiB
  *
  * An entry is the address of a grey object (marked, and not scanned yet); or, with bit 0 set, an address inside a large one, from which to go on.
  * `stack` holds up to 4096 entries; a step of the kernel begins with room for 2560, and makes it by handing the oldest to the full list. So the stack
@@ -50,11 +50,14 @@ const workFields = {
   batch: { access: "owner", words: 192, doc: "the batch: object, span, heap bits" },
   others: { access: "owner", words: 64, doc: "entries of the batch whose map is a type" },
   resolved: { access: "owner", words: 512, doc: "pointers that are resolved: object, mark word, bit, size" },
-  queue: { access: "owner", words: 2064, doc: "addresses in the span that is visited, found but not looked at" },
+  queue: { access: "owner", words: 2224, doc: "addresses in the span that is visited, found but not looked at" },
   found: { access: "owner", words: 2576, doc: "pointers found but not resolved" },
   stack: { access: "owner", words: 4112, doc: "entries, and room for one store beyond" },
-  recent: { access: "owner", words: 64, doc: "spans touched from end to end a short time ago; one that is out of date costs a miss" },
+  lanes: { access: "const", words: 4, doc: "1, 2, 4, 8: the heap bit of each of four words" },
+  trash: { access: "owner", words: 12, doc: "padding; its last byte is the hit of what points out of the span" },
+  hits: { access: "owner", words: 256, doc: "a byte for each slot of the span that is passed over: 0xff when something points at it. Zero between two calls" },
+  white: { access: "owner", words: 256, doc: "a byte for each slot: 0xff when it is neither marked nor scanned" },
 } as const;
 
 /** The layout of what a marker has: whole cache lines. */
-export const WorkRecord: RecordLayout<keyof typeof workFields> = record("gcWork", 9664, workFields);
+export const WorkRecord: RecordLayout<keyof typeof workFields> = record("gcWork", 10288, workFields);
