@@ -71,6 +71,6 @@ function treesOf(depth: number, greatest: number): number {
   return 2 ** (greatest - depth + LEAST_DEPTH);
 }
 
-export function nodesOf(depth: number): number {
+function nodesOf(depth: number): number {
   return 2 ** (depth + 1) - 1;
 }

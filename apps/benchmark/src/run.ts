@@ -71,7 +71,7 @@ export async function runSample(job: Job, goBinary: string | undefined): Promise
  * What the engine is told where its own objects are measured: that it may use as much memory as the others, and as many threads: the main one and
  * helpers. In gc-mark the main thread marks too, as it waits for nothing else.
  */
-export function engineOptions(job: Job): string[] {
+function engineOptions(job: Job): string[] {
   if (!isObjectCase(job) || (job.impl !== "js" && job.impl !== "uint8array")) return [];
   const options = ["--expose-gc", "--max-old-space-size=8192"];
   if (!("markers" in job)) return options;

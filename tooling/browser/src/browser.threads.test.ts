@@ -133,7 +133,7 @@ describe.skipIf(missing !== undefined)(suite, () => {
 
   test("a page's typed objects are collected by a background worker, and what is rooted stays", async () => {
     const complaints = await visit(ISOLATED, "/", async (page) => {
-      const { workers, cycles, kept, left, stale, verified } = (await page.evaluate('import("/pages/collected.ts").then(({ run }) => run())')) as Collected;
+      const { workers, cycles, kept, left, stale, verified } = await page.evaluate<Collected>('import("/pages/collected.ts").then(({ run }) => run())');
       expect(workers).toBe(1);
       expect(cycles).toBeGreaterThan(0);
       expect(kept).toBe(1000);

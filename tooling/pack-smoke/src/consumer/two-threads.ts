@@ -17,7 +17,7 @@ function sizeOf(block: number): number {
 }
 
 async function main(): Promise<void> {
-  const heap = createHeap({ maxBytes: 64 << 20 });
+  const heap = createHeap({ gc: false, maxBytes: 64 << 20 });
   const before = heap.readMemStats();
   const greeting = heap.mallocgc(8);
   heap.view(greeting, Int32Array)[0] = GREETING;
