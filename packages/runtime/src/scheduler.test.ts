@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { Explorer, type Failure } from "./testing/scheduler-explorer.ts";
 import { PLANTED_FAULTS } from "./testing/scheduler-faults.ts";
+import { tellOfArm } from "./testing/scheduler-stories.ts";
 import { Random } from "./testing/scheduler.ts";
 
 /** How long clean runs go on; what a nightly run sets longer. */
@@ -21,6 +22,11 @@ test("however Ps and collector interrupt each other, nothing reachable is freed 
 
 test.each(PLANTED_FAULTS.filter(({ seldomFound }) => seldomFound !== true))("a planted fault is found within a minute: $name", { timeout: FAULT_MS + SLACK_MS }, ({ plant }) => {
   expect(told(new Explorer(plant).explore(1, { ms: FAULT_MS }))).not.toBe("nothing");
+});
+
+test("what a P that finds the barrier off stores into an object that another P made black is not lost, since nobody is black before all shade", () => {
+  expect(tellOfArm()).toBeUndefined();
+  expect(tellOfArm(PLANTED_FAULTS.find(({ name }) => name.startsWith("no ARM"))!.plant)).toMatch(/the object at \d+, to which object \d+ leads, is gone/);
 });
 
 test("a seed replays: the same failure by the same operations", () => {

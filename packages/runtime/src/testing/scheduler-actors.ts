@@ -18,24 +18,28 @@
  * A collecting actor advances the cycle by some steps, or marks for one byte (one round of the kernel); and asks for a cycle now and then. Two of them are two
  * background workers: one drives, or both mark.
  */
-import { ADVANCE_WORKED, CLAIMED, GcProcessor, GcRecord, IN_TURN, PHASE_TERM, STEP_GRACE, STEP_IDLE, STEP_NAMES, phaseOf } from "@mallocgc/gc";
+import { ADVANCE_WORKED, CLAIMED, GcProcessor, GcRecord, PHASE_TERM, STEP_IDLE, STEP_NAMES, phaseOf } from "@mallocgc/gc";
 import type { Ptr } from "@mallocgc/sysmem";
 import { Fault, type Actor, type Random } from "./scheduler.ts";
-import { CHAIN, KINDS, type Holder, type World } from "./scheduler-world.ts";
+import { PROFILES, type Profile } from "./scheduler-profiles.ts";
+import { CHAIN, KINDS, POINTERS, type World } from "./scheduler-world.ts";
+import { LOCALS, TurnActor, type Turn } from "./scheduler-turns.ts";
 import type { TestP } from "./test-p.ts";
 
 const G = GcRecord.offset;
 const P = GcProcessor.offset;
-const LOCALS = 4;
 const HANDLES = 3;
 const WEAKS = 4;
 /** Mean lengths of turns, in operations, and one in how many operations is a poll when the cycle waits for one: drawn for each turn. */
 const TURNS = [3, 10, 40];
 const POLLS = [1, 2, 6, 6, 20];
-/** An unsuccessful look at a weak ref's object that takes longer waits for somebody. */
-const WEAK_ACCESSES = 400;
+/** An unsuccessful look at a weak ref's object that takes longer waits for somebody. Its poll, which may hand back all spans and is not to be given up, takes less. */
+const WEAK_ACCESSES = 5000;
 /** Accesses within which somebody comes in between, in half of all looks at a weak ref: all depends on what happens in a few of them. */
 const WEAK_WINDOW = 40;
+/** Accesses and operations within which others may do something while a thread marks. */
+const MARKING_WINDOW = 12;
+const MARKING_BURST = 12;
 const LARGE_KIND: number = KINDS.length - 1;
 
 /** A handle: the number of its slot and the word of its ref. */
@@ -44,106 +48,39 @@ interface Slot {
   readonly word: Ptr;
 }
 
-/** A thread that runs a program. */
-export class ProgramActor implements Actor, Holder {
-  readonly name: string;
-  readonly view: number;
-  readonly locals: number[] = [];
-  private readonly world: World;
-  private readonly p: TestP;
-  private readonly gcRecord: Ptr;
+/** A thread that runs a program of anything that programs do. */
+export class ProgramActor extends TurnActor {
   private handles: Slot[] = [];
-  private inTurn = false;
-  /** Operations left in this turn; and how often one of them is a poll. */
-  private left = 0;
-  private pollOneIn = 1;
 
-  constructor(world: World, p: TestP) {
-    this.world = world;
-    this.p = p;
-    this.view = world.ps.indexOf(p);
-    this.name = `P${p.processorId}`;
-    this.gcRecord = p.layers.processors.gcOf(p.processorId);
-  }
-
-  /** Nothing held, in no turn. */
-  reset(): void {
-    this.locals.length = 0;
+  override reset(): void {
+    super.reset();
     this.handles = [];
-    this.inTurn = false;
   }
 
   get handleWords(): readonly number[] {
     return this.handles.map(({ word }) => word);
   }
 
-  get mayBeSuspended(): boolean {
-    return !this.world.holdsLock(this.p);
+  protected draw(random: Random): Turn {
+    return { operations: random.around(TURNS[random.below(TURNS.length)]!), pollOneIn: POLLS[random.below(POLLS.length)]! };
   }
 
-  /** A P that the driver has claimed waits until it no longer is: here, until the driver goes on. */
-  get canRun(): boolean {
-    return this.inTurn || (this.world.mem[this.gcRecord + P.turn]! & (CLAIMED | IN_TURN)) === 0;
-  }
-
-  step(random: Random): void {
-    this.world.programSteps++;
-    if (!this.inTurn) this.enter(random);
-    else if (--this.left < 0) this.leave();
-    else if (this.isAwaited && random.oneIn(this.pollOneIn)) this.poll(random);
-    else this.operate(random);
-  }
-
-  /** Whether the cycle waits for this P's poll, or for its turn's end. So that cycles go on in runs that are short, it does not wait long, on average. */
-  private get isAwaited(): boolean {
-    const { mem, gc } = this.world;
-    const at = this.gcRecord;
-    return mem[at + P.phaseSeen] !== mem[gc + G.phase] || mem[at + P.flushSeen] !== mem[gc + G.flushSeq] || mem[gc + G.step] === STEP_GRACE;
-  }
-
-  /** Ends the turn, if it is in one. */
-  end(): void {
-    if (this.inTurn) this.leave();
-  }
-
-  /** Lets its handles go. In a turn or not. */
-  disposeAll(): void {
-    for (const { slot, word } of this.handles) this.slots.free(slot, word);
-    this.handles = [];
-  }
-
-  private enter(random: Random): void {
-    this.world.scheduler.note(() => "enter");
-    this.left = random.around(TURNS[random.below(TURNS.length)]!);
-    this.pollOneIn = POLLS[random.below(POLLS.length)]!;
-    this.p.collector.mutator.enter();
-    this.inTurn = true;
-    for (let i = 0; i < LOCALS; i++) this.locals[i] = 0;
-  }
-
-  private leave(): void {
-    this.world.scheduler.note(() => "leave");
-    this.locals.length = 0;
-    this.p.collector.mutator.leave();
-    this.inTurn = false;
-  }
-
-  private operate(random: Random): void {
+  protected operate(random: Random): void {
     const a = this.pickLocal(random);
     const b = random.below(LOCALS);
     const field = random.below(2) as 0 | 1;
     switch (random.below(18)) {
       case 0:
       case 1:
-        this.make(random, b, a);
+        this.grow(random, b, a);
         break;
       case 2:
       case 3:
-        this.load(a, field, b);
+        this.loadInto(a, field, b);
         break;
       case 4:
       case 5:
-        this.store(a, field, this.locals[b]!);
+        this.storeInto(a, field, this.locals[b]!);
         break;
       case 6:
         this.take(a, field, b, this.locals[random.below(LOCALS)]!);
@@ -183,13 +120,9 @@ export class ProgramActor implements Actor, Holder {
   }
 
   /** A new object that leads to what two variables hold, in the place of one of them; perhaps others find it at once. */
-  private make(random: Random, a: number, b: number): void {
+  private grow(random: Random, a: number, b: number): void {
     const { world, p } = this;
-    const kind = random.oneIn(60) ? LARGE_KIND : random.below(LARGE_KIND);
-    const id = world.nextId();
-    world.scheduler.note(() => `new ${id} of ${KINDS[kind]!} B`);
-    const addr = p.allocator.mallocTyped(KINDS[kind]!, 0b0011, world.types[kind]!);
-    world.stamp(addr, id);
+    const addr = this.make(random.oneIn(60) ? LARGE_KIND : random.below(LARGE_KIND));
     const old = this.locals[a]!;
     this.locals[a] = addr;
     if (old !== 0) p.store(addr, 0, old);
@@ -197,19 +130,12 @@ export class ProgramActor implements Actor, Holder {
     if (random.oneIn(3)) this.setRoot(random.below(world.rootsUsed), addr);
   }
 
-  private load(a: number, field: 0 | 1, b: number): void {
-    if (this.locals[a] === 0) return;
-    const value = this.p.load(this.locals[a]!, field);
-    this.world.scheduler.note(() => `load ${this.show(this.locals[a]!)}.${field} = ${this.show(value)}`);
-    this.locals[b] = this.check(value, "a field");
+  private loadInto(a: number, field: 0 | 1, b: number): void {
+    if (this.locals[a] !== 0) this.locals[b] = this.load(this.locals[a]!, field);
   }
 
-  private store(a: number, field: 0 | 1, value: number): void {
-    const { world, p } = this;
-    const addr = this.locals[a]!;
-    if (addr === 0) return;
-    world.scheduler.note(() => `store ${this.show(addr)}.${field} := ${this.show(value)}`);
-    p.store(addr, field, value);
+  private storeInto(a: number, field: 0 | 1, value: number): void {
+    if (this.locals[a] !== 0) this.store(this.locals[a]!, field, value);
   }
 
   /** `b` := a.field, then a.field := value, as two steps or as one. */
@@ -227,7 +153,7 @@ export class ProgramActor implements Actor, Holder {
   /** What is behind a.field goes into `b`, and from there into an object in another variable: nothing else leads to it any more, unless something did before. */
   private move(random: Random, a: number, field: 0 | 1, b: number): void {
     this.take(a, field, b, 0);
-    if (this.locals[b] !== 0) this.store(random.below(LOCALS), field, this.locals[b]!);
+    if (this.locals[b] !== 0) this.storeInto(random.below(LOCALS), field, this.locals[b]!);
   }
 
   /** From a root some steps into the graph. */
@@ -297,33 +223,12 @@ export class ProgramActor implements Actor, Holder {
     const n = 1 + random.below(6);
     this.world.scheduler.note(() => `${n} objects of ${KINDS[kind]!} B for nobody`);
     for (let i = 0; i < n; i++) {
-      const addr = this.p.allocator.mallocTyped(KINDS[kind]!, 0b0011, this.world.types[kind]!);
+      const addr = this.p.allocator.mallocTyped(KINDS[kind]!, POINTERS, this.world.types[kind]!);
       if (i > 0) continue;
       const id = this.world.nextId();
       this.world.stamp(addr, id);
       this.world.weaks[random.below(WEAKS)] = { handle: this.p.collector.specials.weakHandle(addr), id };
     }
-  }
-
-  private poll(random: Random): void {
-    const { mutator } = this.p.collector;
-    const safepoint = random.oneIn(this.world.mem[this.world.gc + G.step] === STEP_GRACE ? 1 : 6);
-    this.world.scheduler.note(() => (safepoint ? "safepoint" : "poll"));
-    if (safepoint) {
-      this.locals.fill(0);
-      mutator.safepoint();
-    } else {
-      mutator.poll();
-    }
-  }
-
-  private check(addr: number, where: string): number {
-    if (addr !== 0 && this.world.idOf(addr) === 0) throw new Fault(`${this.name} loads ${addr} from ${where}: the object there is gone`);
-    return addr;
-  }
-
-  private show(addr: number): string {
-    return addr === 0 ? "nil" : `${this.world.idOf(addr)}@${addr}`;
   }
 
   private get slots(): TestP["collector"]["roots"]["handles"]["slots"] {
@@ -335,6 +240,7 @@ export class ProgramActor implements Actor, Holder {
 export class CollectingActor implements Actor {
   readonly name: string;
   readonly view: number;
+  profile: Profile = PROFILES[0]!;
   private readonly world: World;
   private readonly p: TestP;
   private readonly turnWord: Ptr;
@@ -365,11 +271,11 @@ export class CollectingActor implements Actor {
   }
 
   step(random: Random): void {
-    const { p, world } = this;
+    const { p, profile, world } = this;
     const { collector } = p;
     const { mem, gc } = world;
-    if (mem[gc + G.step] === STEP_IDLE && random.oneIn(3)) collector.request();
-    if (mem[gc + G.marking] === 0 || !random.oneIn(4)) {
+    if (mem[gc + G.step] === STEP_IDLE && random.oneIn(profile.requests)) collector.request();
+    if (mem[gc + G.marking] === 0 || !random.oneIn(profile.marks)) {
       for (let n = random.around(2); n > 0; n--) {
         const { programSteps } = world;
         if (this.drive() === ADVANCE_WORKED) continue;
@@ -377,6 +283,8 @@ export class CollectingActor implements Actor {
         break;
       }
     } else {
+      // While it has work in hand others may take marking for finished: a few operations would show that.
+      if (random.oneIn(2)) world.scheduler.soon(MARKING_WINDOW, MARKING_BURST);
       const nbytes = collector.background.run(1);
       world.scheduler.note(() => `has marked ${nbytes} bytes`);
     }
@@ -391,6 +299,7 @@ export class CollectingActor implements Actor {
     const result = cycle.advance(1);
     scheduler.note(() => `drives from ${STEP_NAMES[step]!} to ${STEP_NAMES[mem[gc + G.step]!]!}`);
     cycle.stopDriving();
+    if (mem[gc + G.step] !== step) scheduler.stir();
     return result;
   }
 }

@@ -10,15 +10,16 @@
  */
 import { GcRecord, STEP_IDLE } from "@mallocgc/gc";
 import { allSpans } from "../all-spans.ts";
-import { Fault } from "./scheduler.ts";
+import { Fault, type Random } from "./scheduler.ts";
 import { CollectingActor, ProgramActor } from "./scheduler-actors.ts";
+import { DuelActor } from "./scheduler-duels.ts";
+import { PROFILES } from "./scheduler-profiles.ts";
+import type { TurnActor } from "./scheduler-turns.ts";
 import { ROOTS, World } from "./scheduler-world.ts";
 
 const G = GcRecord.offset;
 const PROGRAMS = 3;
 const COLLECTORS = 2;
-/** Operations of a run, at least and at most. */
-const OPERATIONS = [80, 400] as const;
 /** Steps in which a cycle that nobody holds up is over, at the most. */
 const MAX_STEPS = 2000;
 const TRACE_LINES = 80;
@@ -71,14 +72,16 @@ export class Explorer {
 class Stage {
   readonly world: World;
   private readonly programs: readonly ProgramActor[];
+  private readonly duellists: readonly [DuelActor, DuelActor];
   private readonly collectors: readonly CollectingActor[];
 
   constructor(plant: (world: World) => void) {
     const world = new World(PROGRAMS + COLLECTORS);
     this.world = world;
     this.programs = world.ps.slice(0, PROGRAMS).map((p) => new ProgramActor(world, p));
+    this.duellists = [new DuelActor(world, world.ps[0]!), new DuelActor(world, world.ps[1]!)];
     this.collectors = world.ps.slice(PROGRAMS).map((p) => new CollectingActor(world, p));
-    world.holders.push(...this.programs);
+    world.holders.push(...this.programs, ...this.duellists);
     plant(world);
   }
 
@@ -89,10 +92,19 @@ class Stage {
     memory.install();
     try {
       this.world.reset();
-      for (const actor of [...this.programs, ...this.collectors]) actor.reset();
-      this.middle(seed);
+      for (const actor of [...this.programs, ...this.duellists, ...this.collectors]) actor.reset();
+      const random = scheduler.begin(seed);
+      const profile = random.of(PROFILES);
+      const threads = profile.cast === "duel" ? this.castDuel(random) : this.castPrograms(random);
+      const collectors = this.collectors.slice(random.below(COLLECTORS));
+      for (const collector of this.collectors) collector.profile = profile;
+      scheduler.arrange([...threads, ...collectors], profile);
+      memory.stepping = true;
+      // So that the cycle begins while turns are under way.
+      if (profile.cast === "duel") for (const i of threads.keys()) if (!random.oneIn(3)) scheduler.run(i);
+      scheduler.play();
       memory.stepping = false;
-      this.end();
+      this.end(random, threads);
       return undefined;
     } catch (error) {
       return error instanceof Fault ? error.message : String((error as Error).stack);
@@ -102,32 +114,38 @@ class Stage {
     }
   }
 
-  private middle(seed: number): void {
-    const { memory, scheduler } = this.world;
-    scheduler.begin(seed, OPERATIONS, (random) => [...this.programs.slice(random.below(2)), ...this.collectors.slice(random.below(2))]);
-    this.world.rootsUsed = 1 + scheduler.random.below(ROOTS);
-    memory.stepping = true;
-    scheduler.play();
+  private castPrograms(random: Random): readonly TurnActor[] {
+    this.world.rootsUsed = 1 + random.below(ROOTS);
+    return this.programs.slice(random.below(2));
   }
 
-  private end(): void {
+  private castDuel(random: Random): readonly TurnActor[] {
+    DuelActor.prepare(random, this.duellists);
+    return this.duellists;
+  }
+
+  private end(random: Random, threads: readonly TurnActor[]): void {
     const { world } = this;
-    for (const program of this.programs) program.end();
-    this.finishCycle();
+    // The cycle under way may as well end while turns go on: what their variables hold is then looked at.
+    if (threads[0] instanceof DuelActor || random.oneIn(2)) this.finishCycle(threads);
+    for (const thread of threads) thread.end();
+    this.finishCycle([]);
     world.ps[PROGRAMS]!.collector.request();
-    this.finishCycle();
+    this.finishCycle([]);
     const reachable = world.reachable().size;
     const held = this.objects();
     if (held !== reachable) throw new Fault(`at rest, after a whole cycle, the heap holds ${held} objects, and ${reachable} are reachable`);
   }
 
-  private finishCycle(): void {
+  /** Brings the cycle to its end; threads do no more than answer it. */
+  private finishCycle(threads: readonly TurnActor[]): void {
     const { mem, gc } = this.world;
     for (let i = 0; i < MAX_STEPS; i++) {
       this.collectors[0]!.drive();
       if (mem[gc + G.step] === STEP_IDLE && mem[gc + G.wanted] === 0) return;
+      for (const thread of threads) thread.answer();
     }
-    throw new Fault(`all rest, and the cycle does not end: it stands at step ${mem[gc + G.step]!}`);
+    throw new Fault(`nobody holds the cycle up, and it does not end: it stands at step ${mem[gc + G.step]!}`);
   }
 
   private objects(): number {

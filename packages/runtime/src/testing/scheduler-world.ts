@@ -33,7 +33,8 @@ export const CHAIN = 10;
 /** Where an object's number and its complement are, in words. */
 const ID = 2;
 const CHECK = 3;
-const POINTERS = 0b0011;
+/** Where their pointers are. */
+export const POINTERS = 0b0011;
 const MAX_BYTES: number = 8 << 20;
 const PAGE_WORDS: number = PAGE_SIZE / 4;
 const G = GcRecord.offset;

@@ -17,6 +17,8 @@
  * repeated from the start.
  */
 
+import type { Profile } from "./scheduler-profiles.ts";
+
 /** What would be a thread. */
 export interface Actor {
   readonly name: string;
@@ -31,7 +33,7 @@ export interface Actor {
 }
 
 /** Thrown out of an operation that waits for an actor that is suspended. */
-export class Blocked extends Error {}
+class Blocked extends Error {}
 
 /** Something that must never be was found. */
 export class Fault extends Error {}
@@ -57,6 +59,18 @@ export class Random {
     return this.below(n) === 0;
   }
 
+  /** One of a list. */
+  of<T>(list: readonly T[]): T {
+    return list[this.below(list.length)]!;
+  }
+
+  /** An index, each as likely as its weight says; 0 when none has any. */
+  weighted(weights: readonly number[]): number {
+    let at = this.below(weights.reduce((sum, weight) => sum + weight, 0));
+    for (let i = 0; i < weights.length; i++) if ((at -= weights[i]!) < 0) return i;
+    return 0;
+  }
+
   /** About `mean`, seldom far more: from 1 on. */
   around(mean: number): number {
     let n = 1;
@@ -69,16 +83,7 @@ export class Random {
 const MAX_DEPTH = 3;
 /** Accesses after which an operation is taken to go round in circles. */
 const MAX_ACCESSES = 60_000;
-/** Mean numbers of operations that come in between at one time; and accesses between two such times, for each of these. A run draws one of each. */
-const BURSTS = [1, 3, 8, 20, 40];
 const SHORT_BURST = 2;
-const PERIODS = [30, 80, 200];
-/** One of so many plain reads that could be old is; a run draws one. 1: each. */
-const OLD_READS = [1, 1, 2, 6];
-/** How likely an actor is picked, against others; drawn for each anew, again and again, so that now one and now another does most. */
-const WEIGHTS = [0, 1, 1, 2, 2, 2, 2, 8];
-/** Picks for which weights last, on average. */
-const MOOD = 15;
 const MS_PER_ACCESS = 0.0005;
 
 /** Plays actors against each other. */
@@ -101,29 +106,40 @@ export class Scheduler {
   private burst = 0;
   private oldReads = 0;
   private weights: number[] = [];
+  /** Picks for which the weights last; and how long they do on average. */
   private mood = 0;
-  private isShort = false;
+  private meanMood = 1;
+  private pace: readonly number[] = [];
+  /** The next burst, if it was ordered; else 0. */
+  private nextBurst = 0;
 
   /** `onSwitch` is told through which view the actor looks that runs from now on. */
   constructor(onSwitch: (view: number) => void) {
     this.onSwitch = onSwitch;
   }
 
-  /** Begins a run of so many operations, at least and at most; `cast` draws who takes part. */
-  begin(seed: number, operations: readonly [number, number], cast: (random: Random) => readonly Actor[]): void {
-    const random = new Random(seed);
-    this.random = random;
-    this.actors = cast(random);
+  /** Begins a run; what comes of it is up to the seed. */
+  begin(seed: number): Random {
+    this.random = new Random(seed);
     this.stack.length = 0;
     this.trace.length = 0;
     this.accesses = 0;
+    return this.random;
+  }
+
+  /** Who takes part in the run that has begun, and how often they come between each other. */
+  arrange(actors: readonly Actor[], { operations, bursts, periods, oldReads, weights, mood }: Profile): void {
+    const { random } = this;
+    this.actors = actors;
     this.left = operations[0] + random.below(operations[1] - operations[0] + 1);
-    this.burst = BURSTS[random.below(BURSTS.length)]!;
-    this.period = this.burst * PERIODS[random.below(PERIODS.length)]!;
-    this.oldReads = OLD_READS[random.below(OLD_READS.length)]!;
+    this.burst = random.of(bursts);
+    this.period = this.burst * random.of(periods);
+    this.oldReads = random.of(oldReads);
     this.countdown = random.around(this.period);
+    this.meanMood = mood;
+    this.pace = weights;
     this.mood = 0;
-    this.isShort = false;
+    this.nextBurst = 0;
   }
 
   /** Runs operations, and whatever comes in between, until the run's number of them is reached. */
@@ -136,7 +152,7 @@ export class Scheduler {
   }
 
   /** Runs one operation of that actor. */
-  private run(actor: number): void {
+  run(actor: number): void {
     const { stack } = this;
     const { own, patience } = this;
     this.own = 0;
@@ -156,9 +172,14 @@ export class Scheduler {
     }
   }
 
-  /** Somebody comes in between within so many accesses, for an operation or two. */
-  soon(accesses: number): void {
-    this.isShort = true;
+  /** From now on others do most. */
+  stir(): void {
+    this.mood = 0;
+  }
+
+  /** Others come in between within so many accesses, with about so many operations. */
+  soon(accesses: number, burst: number = SHORT_BURST): void {
+    this.nextBurst = burst;
     this.countdown = Math.min(this.countdown, 1 + this.random.below(accesses));
   }
 
@@ -171,10 +192,12 @@ export class Scheduler {
   before(): void {
     this.accesses++;
     this.own++;
-    if (--this.countdown > 0) return;
-    if (this.own > this.patience) throw new Blocked();
+    const due = --this.countdown <= 0;
+    if (!due && this.own <= this.patience) return;
     if (this.own > MAX_ACCESSES) throw new Fault("an operation goes round in circles");
-    if (this.running.mayBeSuspended) this.preempt();
+    if (!this.running.mayBeSuspended) return;
+    if (this.own > this.patience) throw new Blocked();
+    this.preempt();
   }
 
   /** Whether a read that may be old is. */
@@ -202,8 +225,8 @@ export class Scheduler {
     // Those that come in between are themselves disturbed less often.
     this.countdown = random.around(this.period * stack.length);
     if (stack.length > MAX_DEPTH) return;
-    const burst = this.isShort ? SHORT_BURST : this.burst;
-    this.isShort = false;
+    const burst = this.nextBurst === 0 ? this.burst : this.nextBurst;
+    this.nextBurst = 0;
     for (let n = random.around(burst); n > 0 && this.left > 0; n--) {
       const next = this.pick();
       if (next < 0) break;
@@ -215,8 +238,8 @@ export class Scheduler {
   private pick(): number {
     const { actors, random } = this;
     if (--this.mood < 0) {
-      this.mood = random.around(MOOD);
-      this.weights = actors.map(() => WEIGHTS[random.below(WEIGHTS.length)]!);
+      this.mood = random.around(this.meanMood);
+      this.weights = actors.map(() => random.of(this.pace));
     }
     const { weights } = this;
     let sum = 0;
