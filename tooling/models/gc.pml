@@ -45,9 +45,11 @@
  *   -DSTALE_NOT_TAKEN         who sweeps a stale span does not write h-1 first
  *   -DDISCARD_AT_TURN_END     a grey buffer is dropped at the turn's end
  *   -DFLUSH_UNANNOUNCED       a flush does not say that it marks, nor look at the phase after that
+ *   -DFLUSH_UNSEEN            it says so, and does not look whether marking is over
  *   -DKEEP_BUFFER             a grey buffer outlives SWEEP
  *   -DSHADE_AFTER_ACK         a store shades although its own poll has acked SWEEP
  *   -DNO_QUIET_START          a round begins while a marker is at work
+ *   -DNO_WORK_SEQ             whether anybody has marked since the round began is not looked at
  *   -DTAKE_FIRST              a marker announces itself after it has taken work
  *   -DDECIDE_EARLY            what decides is looked at before TERM is stored
  *   -DNO_TERM, -DREVIVED_LATE a weak ref's revival is not asked for, or only of those after the flush
@@ -324,6 +326,13 @@ inline flush(p) {
   :: else ->
      markersAtWork++;
      seen = ph(phase);
+#ifdef FLUSH_UNSEEN
+     seen = ph(phaseSeen[p]);
+     if
+     :: barrier(seen) -> seen = MARK
+     :: else
+     fi;
+#endif
      if
      :: seen == ARM || seen == MARK -> markShaded(p); markersAtWork--
      :: seen == TERM -> markersAtWork--; ph(phase) != TERM
@@ -805,6 +814,9 @@ proctype Driver() {
 #endif
 #ifdef REVIVED_LATE
         revivedMoved = false;
+#endif
+#ifdef NO_WORK_SEQ
+        workSeqMoved = false;
 #endif
         if
         :: workSeqMoved || fullList != 0

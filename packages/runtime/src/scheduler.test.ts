@@ -20,8 +20,8 @@ test("however Ps and collector interrupt each other, nothing reachable is freed 
   expect(told(failure)).toBe("nothing");
 });
 
-test.each(PLANTED_FAULTS.filter(({ seldomFound }) => seldomFound !== true))("a planted fault is found within a minute: $name", { timeout: FAULT_MS + SLACK_MS }, ({ plant }) => {
-  expect(told(new Explorer(plant).explore(1, { ms: FAULT_MS }))).not.toBe("nothing");
+test.each(PLANTED_FAULTS.filter(({ seldomFound }) => seldomFound !== true))("a planted fault is found within a minute: $name", { timeout: FAULT_MS + SLACK_MS }, ({ plant, profiles }) => {
+  expect(told(new Explorer(plant, profiles).explore(1, { ms: FAULT_MS }))).not.toBe("nothing");
 });
 
 test("what a P that finds the barrier off stores into an object that another P made black is not lost, since nobody is black before all shade", () => {

@@ -13,7 +13,7 @@ import { allSpans } from "../all-spans.ts";
 import { Fault, type Random } from "./scheduler.ts";
 import { CollectingActor, ProgramActor } from "./scheduler-actors.ts";
 import { DuelActor } from "./scheduler-duels.ts";
-import { PROFILES } from "./scheduler-profiles.ts";
+import { PROFILES, type Profile } from "./scheduler-profiles.ts";
 import type { TurnActor } from "./scheduler-turns.ts";
 import { ROOTS, World } from "./scheduler-world.ts";
 
@@ -37,12 +37,14 @@ export class Explorer {
   /** Runs made. */
   runs = 0;
   private readonly plant: (world: World) => void;
+  private readonly profiles: readonly Profile[];
   private stage: Stage;
 
-  /** `plant` spoils a world: what it replaces stays so. */
-  constructor(plant: (world: World) => void = () => undefined) {
+  /** `plant` spoils a world: what it replaces stays so. `profiles` are the kinds of runs to draw from. */
+  constructor(plant: (world: World) => void = () => undefined, profiles: readonly Profile[] = PROFILES) {
     this.plant = plant;
-    this.stage = new Stage(plant);
+    this.profiles = profiles;
+    this.stage = new Stage(plant, profiles);
   }
 
   /** One run. What it found, if anything. */
@@ -51,8 +53,8 @@ export class Explorer {
     const what = this.stage.run(seed, false);
     if (what === undefined) return undefined;
     // Whatever was under way is in no state to go on from.
-    this.stage = new Stage(this.plant);
-    const again = new Stage(this.plant);
+    this.stage = new Stage(this.plant, this.profiles);
+    const again = new Stage(this.plant, this.profiles);
     const same = again.run(seed, true);
     return { seed, what: same === what ? what : `${what}; and, run again: ${same ?? "nothing"}`, trace: again.world.scheduler.trace.slice(-TRACE_LINES) };
   }
@@ -71,11 +73,13 @@ export class Explorer {
 /** A world and who may act in it. */
 class Stage {
   readonly world: World;
+  private readonly profiles: readonly Profile[];
   private readonly programs: readonly ProgramActor[];
   private readonly duellists: readonly [DuelActor, DuelActor];
   private readonly collectors: readonly CollectingActor[];
 
-  constructor(plant: (world: World) => void) {
+  constructor(plant: (world: World) => void, profiles: readonly Profile[]) {
+    this.profiles = profiles;
     const world = new World(PROGRAMS + COLLECTORS);
     this.world = world;
     this.programs = world.ps.slice(0, PROGRAMS).map((p) => new ProgramActor(world, p));
@@ -94,7 +98,7 @@ class Stage {
       this.world.reset();
       for (const actor of [...this.programs, ...this.duellists, ...this.collectors]) actor.reset();
       const random = scheduler.begin(seed);
-      const profile = random.of(PROFILES);
+      const profile = random.of(this.profiles);
       const threads = profile.cast === "duel" ? this.castDuel(random) : this.castPrograms(random);
       const collectors = this.collectors.slice(random.below(COLLECTORS));
       for (const collector of this.collectors) collector.profile = profile;

@@ -34,7 +34,8 @@ export interface Profile {
   readonly marks: number;
 }
 
-const ANYTHING: Profile = {
+/** Programs of all operations. */
+export const ANYTHING: Profile = {
   name: "anything", cast: "programs", operations: [80, 400], bursts: [1, 3, 8, 20, 40], periods: [30, 80, 200], oldReads: [1, 1, 2, 6],
   weights: [0, 1, 1, 2, 2, 2, 2, 8], mood: 15, requests: 3, marks: 4,
 };

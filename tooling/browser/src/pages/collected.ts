@@ -38,7 +38,7 @@ export async function run(): Promise<Collected> {
   heap.turn(() => { heap.roots.set("list", list(KEPT)); });
   const weak = heap.turn(() => heap.weak(heap.alloc(Node)));
   for (let i = 0; i < 400; i++) {
-    heap.turn(() => { list(1000); });
+    heap.turn(() => { list(5000); });
     if (i % 20 === 0) await new Promise((resolve) => setTimeout(resolve));
   }
   await heap.gc();
