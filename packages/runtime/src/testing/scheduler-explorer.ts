@@ -4,8 +4,8 @@
  *
  *     begin     the heap as it was made; who takes part, and how often they interrupt each other
  *     middle    some dozens of operations, each with whatever comes in between
- *     end       perhaps the cycle under way ends while turns go on; then all turns end; the cycle under way is brought to its end, then a whole one is run; after that the heap holds what is reachable, to the object: nothing is
- *               lost, no span has fallen out of every set, nothing floats
+ *     end       in some runs the cycle under way is brought to its end while turns go on. Then all turns end; the cycle under way ends, and a whole one is run; after
+ *               that the heap holds what is reachable, to the object: nothing is lost, no span has fallen out of every set, nothing floats
  *
  * A seed that fails is run again in a new world, and has to fail in the same way: the failure that is reported comes with the trace of that.
  */

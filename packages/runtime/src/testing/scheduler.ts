@@ -64,13 +64,6 @@ export class Random {
     return list[this.below(list.length)]!;
   }
 
-  /** An index, each as likely as its weight says; 0 when none has any. */
-  weighted(weights: readonly number[]): number {
-    let at = this.below(weights.reduce((sum, weight) => sum + weight, 0));
-    for (let i = 0; i < weights.length; i++) if ((at -= weights[i]!) < 0) return i;
-    return 0;
-  }
-
   /** About `mean`, seldom far more: from 1 on. */
   around(mean: number): number {
     let n = 1;
