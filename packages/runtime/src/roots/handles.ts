@@ -1,10 +1,11 @@
 /**
  * One thread's handles: making them, adopting them, and the net beneath them.
  *
- * A handle that is dropped without being disposed of would keep its object for ever. As a net, a FinalizationRegistry notes such slots; the thread
+ * A handle that is dropped without being disposed of would keep its object for ever. As a net, such slots are noted (dropped.ts); the thread
  * frees them at its next turn's start, and reports each (`onLeak`). It is a net, not a way: engines collect when they like.
  */
 import { HeapError, describeValue } from "../errors.ts";
+import { Dropped } from "./dropped.ts";
 import { Handle, type HandleMessage } from "./handle.ts";
 import { nonceOf, refOf, type RootHost, type RootValue } from "./root-host.ts";
 import { RootSlots, isInUse, isMoved } from "./root-slots.ts";
@@ -24,16 +25,12 @@ export class Handles {
   readonly slots: RootSlots;
   /** The random number of this heap. */
   readonly nonce: number;
-  private readonly registry: FinalizationRegistry<Held>;
-  /** What was dropped and waits for a turn's start. */
-  private dropped: Held[] = [];
+  private readonly dropped: Dropped<Held> = new Dropped();
 
   constructor(host: RootHost) {
     this.host = host;
     this.slots = new RootSlots(host);
     this.nonce = nonceOf(host);
-    // It runs between jobs, at no moment in particular: it only notes.
-    this.registry = new FinalizationRegistry((held) => this.dropped.push(held));
   }
 
   /** A handle for the object that `value` means. @throws HeapError `ERR_ROOT`; HeapExhaustedError. */
@@ -47,7 +44,7 @@ export class Handles {
     this.enter();
     const slots: number[] = [];
     const scope = new Scope(this, slots);
-    this.registry.register(scope, { what: "scope", slots, where: this.where() }, scope);
+    this.dropped.watch(scope, { what: "scope", slots, where: this.where() });
     return scope;
   }
 
@@ -74,15 +71,12 @@ export class Handles {
 
   /** Whether `releaseDropped` has something to do. */
   get hasDropped(): boolean {
-    return this.dropped.length > 0;
+    return this.dropped.any;
   }
 
   /** Frees what was dropped without being disposed of, and reports it. At a turn's start. */
   releaseDropped(): void {
-    if (this.dropped.length === 0) return;
-    const dropped = this.dropped;
-    this.dropped = [];
-    for (const held of dropped) {
+    for (const held of this.dropped.take()) {
       let leaked = 0;
       for (let i = 0; i < held.slots.length; i += 2) {
         const word = this.slots.wordOf(held.slots[i]!);
@@ -102,11 +96,11 @@ export class Handles {
 
   /** @internal The net no longer watches this one. */
   unregister(watched: object): void {
-    this.registry.unregister(watched);
+    this.dropped.unwatch(watched);
   }
 
   private register(handle: Handle): Handle {
-    this.registry.register(handle, { what: "handle", slots: [handle.slot, handle.generation], where: this.where() }, handle);
+    this.dropped.watch(handle, { what: "handle", slots: [handle.slot, handle.generation], where: this.where() });
     return handle;
   }
 

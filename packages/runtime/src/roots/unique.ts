@@ -16,6 +16,7 @@
 import { type WeakHandlePtr, type WeakHandles } from "@mallocgc/gc";
 import { FixAlloc, RANK_HEAP, RANK_ROOTS, ptrOf, type Ptr } from "@mallocgc/sysmem";
 import { HeapError, describeValue } from "../errors.ts";
+import { Dropped } from "./dropped.ts";
 import type { Handles } from "./handles.ts";
 import { RegionHash, hashBytes } from "./region-hash.ts";
 import { exhausted, nonceOf, type RootHost } from "./root-host.ts";
@@ -90,8 +91,7 @@ export class Uniques {
   private readonly index: RegionHash;
   private readonly entries: FixAlloc;
   private readonly uniques = new Map<WeakHandlePtr, WeakRef<Unique>>();
-  private readonly registry: FinalizationRegistry<Held>;
-  private dropped: Held[] = [];
+  private readonly dropped: Dropped<Held> = new Dropped();
   private readonly encoder = new TextEncoder();
   private readonly decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -103,7 +103,6 @@ export class Uniques {
     this.weak = host.specials.handles;
     this.index = new RegionHash(host.layers, (host.state + UNIQUE) as Ptr);
     this.entries = new FixAlloc(host.layers.region, (host.state + ENTRIES) as Ptr, host.layers.pages.persistent, { words: UniqueEntry.words, zero: true });
-    this.registry = new FinalizationRegistry((held) => this.dropped.push(held));
   }
 
   /** The canonical value equal to `value`. @throws HeapError `ERR_ROOT` when it is neither a well-formed string nor bytes; HeapExhaustedError. */
@@ -127,15 +126,12 @@ export class Uniques {
 
   /** Whether `releaseDropped` has something to do. */
   get hasDropped(): boolean {
-    return this.dropped.length > 0;
+    return this.dropped.any;
   }
 
   /** Frees the slots of values that were dropped. At a turn's start. */
   releaseDropped(): void {
-    if (this.dropped.length === 0) return;
-    const dropped = this.dropped;
-    this.dropped = [];
-    for (const { handle, slot, generation } of dropped) {
+    for (const { handle, slot, generation } of this.dropped.take()) {
       if (this.uniques.get(handle)?.deref() === undefined) this.uniques.delete(handle);
       const word = this.slots.wordOf(slot);
       if (this.slots.isLive(word, generation)) this.slots.free(slot, word);
@@ -244,7 +240,7 @@ export class Uniques {
     const word = this.slots.wordOf(slot);
     const unique = new Unique(this, this.weak.id(handle), word);
     this.uniques.set(handle, new WeakRef(unique));
-    this.registry.register(unique, { handle, slot, generation: this.slots.generationOf(word) });
+    this.dropped.watch(unique, { handle, slot, generation: this.slots.generationOf(word) });
     return unique;
   }
 

@@ -10,6 +10,7 @@
  */
 import { WeakHandle, type WeakHandlePtr, type WeakHandles } from "@mallocgc/gc";
 import { HeapError, describeValue } from "../errors.ts";
+import { Dropped } from "./dropped.ts";
 import { exhausted, nonceOf, type RootHost, type RootValue } from "./root-host.ts";
 
 const HANDLE_BYTES: number = WeakHandle.words * 4;
@@ -53,14 +54,11 @@ export class Weaks {
   private readonly host: RootHost;
   private readonly handles: WeakHandles;
   private readonly weaks = new Map<WeakHandlePtr, WeakRef<Weak>>();
-  private readonly registry: FinalizationRegistry<WeakHandlePtr>;
-  /** Handles whose weak ref was dropped, and which wait for a turn's start. */
-  private dropped: WeakHandlePtr[] = [];
+  private readonly dropped: Dropped<WeakHandlePtr> = new Dropped();
 
   constructor(host: RootHost) {
     this.host = host;
     this.handles = host.specials.handles;
-    this.registry = new FinalizationRegistry((handle) => this.dropped.push(handle));
   }
 
   /** The weak ref to an object: the same one, in one thread, as long as it is held. @throws HeapError `ERR_WEAK`; HeapExhaustedError. */
@@ -79,21 +77,18 @@ export class Weaks {
     }
     const weak = new Weak(this.host, handle);
     this.weaks.set(handle, new WeakRef(weak));
-    this.registry.register(weak, handle);
+    this.dropped.watch(weak, handle);
     return weak;
   }
 
   /** Whether `releaseDropped` has something to do. */
   get hasDropped(): boolean {
-    return this.dropped.length > 0;
+    return this.dropped.any;
   }
 
   /** Gives back the handles of weak refs that were dropped. At a turn's start. */
   releaseDropped(): void {
-    if (this.dropped.length === 0) return;
-    const dropped = this.dropped;
-    this.dropped = [];
-    for (const handle of dropped) {
+    for (const handle of this.dropped.take()) {
       // The handle may have a new weak ref, which holds a ref of its own.
       if (this.weaks.get(handle)?.deref() === undefined) this.weaks.delete(handle);
       this.handles.release(handle);
