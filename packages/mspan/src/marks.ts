@@ -50,19 +50,4 @@ export class Marks {
   isAlive(s: SpanPtr, slot: number): boolean {
     return slot < this.mem[s + NELEMS]! && (this.isNew(s, slot) || (this.isMarked(s, slot) && this.spans.wasHandedOutConfirmed(s, slot)));
   }
-
-  /** Word `w` of the new slots. */
-  newWord(s: SpanPtr, w: number): number {
-    const mem = this.mem;
-    const from = mem[s + FREE_INDEX_FOR_SCAN]!;
-    const to = mem[s + FREE_INDEX]!;
-    if (from >= to) return 0;
-    return ~mem[mem[s + ALLOC_BITS]! + w]! & bitsBelow(to - (w << 5)) & ~bitsBelow(from - (w << 5));
-  }
-}
-
-/** The lowest `n` bits of a word; none for `n` <= 0, all for `n` >= 32. */
-function bitsBelow(n: number): number {
-  if (n <= 0) return 0;
-  return n >= 32 ? -1 : (1 << n) - 1;
 }
