@@ -12,7 +12,7 @@ import { setImmediate } from "node:timers/promises";
 import type { ObjectJob } from "../job.ts";
 import type { Kernel } from "../kernels.ts";
 import type { LatencyCase, MarkCase, SteadyCase } from "../object-cases.ts";
-import { xorshift32 } from "../random.ts";
+import { randomLinks } from "../random.ts";
 import { fields, map } from "./js-access.ts";
 import type { GraphProgram, MutatorProgram, PopulationProgram, Programs, TreesProgram } from "./programs.ts";
 
@@ -34,26 +34,14 @@ function countTree(t: Node | null): number {
   return t === null ? 0 : 1 + countTree(t.left) + countTree(t.right);
 }
 
-/** `left` leads round all nodes in a random order, `right` to any one. */
 function makeRandom(n: number, seed: number): Node {
-  const next = xorshift32(seed);
-  const below = (limit: number): number => Math.floor((next() / 2 ** 32) * limit);
+  const { left, right } = randomLinks(n, seed);
   const nodes: Node[] = [];
-  const order = new Uint32Array(n);
+  for (let i = 0; i < n; i++) nodes.push(new Node());
   for (let i = 0; i < n; i++) {
-    nodes.push(new Node());
-    order[i] = i;
-  }
-  for (let i = n - 1; i > 0; i--) {
-    const j = below(i + 1);
-    const kept = order[i]!;
-    order[i] = order[j]!;
-    order[j] = kept;
-  }
-  for (let i = 0; i < n; i++) {
-    const t = nodes[order[i]!]!;
-    t.left = nodes[order[(i + 1) % n]!]!;
-    t.right = nodes[below(n)]!;
+    const t = nodes[i]!;
+    t.left = nodes[left[i]!]!;
+    t.right = nodes[right[i]!]!;
   }
   return nodes[0]!;
 }

@@ -10,7 +10,7 @@
 import { array, fixed, ref, struct, u32, type Bound, type BoundArray, type BoundType, type Handle, type Heap, type RefType, type StructType } from "@mallocgc/runtime";
 import type { ObjectJob } from "../job.ts";
 import type { LatencyCase, MarkCase, SteadyCase, TreesCase } from "../object-cases.ts";
-import { xorshift32 } from "../random.ts";
+import { randomLinks } from "../random.ts";
 import { fields } from "./mallocgc-access.ts";
 import { attach, openHeap } from "./mallocgc-heap.ts";
 import { map } from "./mallocgc-map.ts";
@@ -50,27 +50,15 @@ class Graph implements GraphProgram {
     return t;
   }
 
-  /** `left` leads round all nodes in a random order, `right` to any one. */
   private makeRandom(n: number, seed: number): number {
     const { heap, type } = this;
-    const next = xorshift32(seed);
-    const below = (limit: number): number => Math.floor((next() / 2 ** 32) * limit);
+    const { left, right } = randomLinks(n, seed);
     const nodes = new Uint32Array(n);
-    const order = new Uint32Array(n);
+    for (let i = 0; i < n; i++) nodes[i] = heap.alloc(type);
     for (let i = 0; i < n; i++) {
-      nodes[i] = heap.alloc(type);
-      order[i] = i;
-    }
-    for (let i = n - 1; i > 0; i--) {
-      const j = below(i + 1);
-      const kept = order[i]!;
-      order[i] = order[j]!;
-      order[j] = kept;
-    }
-    for (let i = 0; i < n; i++) {
-      const t = nodes[order[i]!]!;
-      type.left.set(t, nodes[order[(i + 1) % n]!]!);
-      type.right.set(t, nodes[below(n)]!);
+      const t = nodes[i]!;
+      type.left.set(t, nodes[left[i]!]!);
+      type.right.set(t, nodes[right[i]!]!);
     }
     return nodes[0]!;
   }
