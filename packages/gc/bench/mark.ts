@@ -12,9 +12,9 @@ import { Worker, isMainThread, parentPort, workerData } from "node:worker_thread
 import { sweepKernel, type Marker } from "@mallocgc/gc";
 import { makeSpanClass, sizeToClass } from "@mallocgc/sizeclass";
 import { createRegion, openRegion, type RegionMemory } from "@mallocgc/sysmem";
-import { run, type Figures } from "@mallocgc/testing";
+import { randomFrom, run, type Figures } from "@mallocgc/testing";
 // eslint-disable-next-line no-restricted-imports -- the test heap of this very package
-import { MarkerHeap, randomFrom } from "../src/testing/marker-heap.ts";
+import { MarkerHeap } from "../src/testing/marker-heap.ts";
 
 const OBJECTS = 1 << 22;
 const BYTES = 512 << 20;

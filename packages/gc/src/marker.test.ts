@@ -1,9 +1,10 @@
 import { MSpan } from "@mallocgc/mspan";
 import { PAGE_SIZE, type Addr, type Ptr } from "@mallocgc/sysmem";
+import { randomFrom } from "@mallocgc/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Marker } from "./marker.ts";
-import { MarkerHeap, randomFrom, randomGraph, reachable, type TestObject } from "./testing/marker-heap.ts";
+import { MarkerHeap, randomGraph, reachable, type TestObject } from "./testing/marker-heap.ts";
 import { WorkRecord } from "./work-record.ts";
 
 /** A word of the region that nothing else uses, for roots: before the first table. */

@@ -1,9 +1,10 @@
 import { MSpan, SCAN_NEVER, type SpanPtr } from "@mallocgc/mspan";
 import { NUM_SPAN_CLASSES } from "@mallocgc/sizeclass";
+import { randomFrom } from "@mallocgc/testing";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { sweepKernel } from "./sweep-span.ts";
-import { MarkerHeap, randomFrom } from "./testing/marker-heap.ts";
+import { MarkerHeap } from "./testing/marker-heap.ts";
 
 const S = MSpan.offset;
 const CLOBBER = 0xdeadbeef | 0;

@@ -1,8 +1,9 @@
 import { CLASS_TO_PAGES, CLASS_TO_SIZE, NUM_SPAN_CLASSES } from "@mallocgc/sizeclass";
 import { PAGE_SIZE } from "@mallocgc/sysmem";
+import { randomFrom } from "@mallocgc/testing";
 import { describe, expect, test } from "vitest";
 import { FREED_HELD, MSpan, SPAN_CLASS_TO_NELEMS, SPAN_DEAD, SPAN_IN_USE, popcount32, type SpanPtr } from "./index.ts";
-import { FIRST_SPAN_ADDR, randomFrom, takeSlots, testSpans, type TestSpans } from "./testing/test-spans.ts";
+import { FIRST_SPAN_ADDR, takeSlots, testSpans, type TestSpans } from "./testing/test-spans.ts";
 
 const SMALL = Array.from({ length: NUM_SPAN_CLASSES - 2 }, (_, i) => i + 2);
 const F = MSpan.offset;

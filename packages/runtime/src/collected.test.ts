@@ -1,6 +1,7 @@
 /** A collected heap as a program has it: cycles by request, settings, figures, and what a by-hand heap refuses. */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { array, bytes, createHeap, f64, ref, str, struct, u32, u8, attachHeap, type Heap, type HeapOptions } from "./index.ts";
+import { COLLECTED_ONLY } from "./testing/error-cases.ts";
 import { expectExact } from "./testing/figures.ts";
 
 const KIB = 1024;
@@ -342,28 +343,9 @@ describe("figures", () => {
 });
 
 describe("a heap made with gc: false", () => {
-  const calls: Record<string, (heap: Heap) => unknown> = {
-    type: (heap) => heap.type(NodeType),
-    turn: (heap) => heap.turn(() => 1),
-    safepoint: (heap) => { heap.safepoint(); },
-    roots: (heap) => heap.roots,
-    root: (heap) => heap.root(heap.mallocgc(16)),
-    scope: (heap) => heap.scope(),
-    adopt: (heap) => heap.adopt({}),
-    weak: (heap) => heap.weak(heap.mallocgc(16)),
-    unique: (heap) => heap.unique("x"),
-    setFinalizer: (heap) => { heap.setFinalizer(heap.mallocgc(16), () => undefined); },
-    addCleanup: (heap) => heap.addCleanup(heap.mallocgc(16), () => undefined, 0),
-    gcSync: (heap) => { heap.gcSync(); },
-    gcStats: (heap) => heap.gcStats(),
-    gcCycles: (heap) => heap.gcCycles(),
-    gcTrace: (heap) => heap.gcTrace(),
-    setGCPercent: (heap) => heap.setGCPercent(100),
-    setMemoryLimit: (heap) => heap.setMemoryLimit(-1),
-  };
-  test.each(Object.keys(calls))("refuses %s with ERR_NOT_COLLECTED", (name) => {
+  test.each(Object.keys(COLLECTED_ONLY))("refuses %s with ERR_NOT_COLLECTED", (name) => {
     const heap = createHeap({ gc: false, maxBytes: MIB });
-    expect(() => calls[name]!(heap)).toThrow(expect.objectContaining({ code: "ERR_NOT_COLLECTED" }));
+    expect(() => COLLECTED_ONLY[name]!(heap)).toThrow(expect.objectContaining({ code: "ERR_NOT_COLLECTED" }));
     expect(heap.verify().broken).toEqual([]);
   });
 

@@ -6,6 +6,7 @@ import { PageMap } from "@mallocgc/mheap";
 import { MSpan, Marks, Spans, type SpanPtr } from "@mallocgc/mspan";
 import { CLASS_TO_PAGES, CLASS_TO_SIZE, makeSpanClass, sizeToClass } from "@mallocgc/sizeclass";
 import { PAGE_SHIFT, PAGE_SIZE, createRegion, openRegion, planRegion, type Addr, type PageIndex, type Ptr, type Region, type RegionMemory } from "@mallocgc/sysmem";
+import { randomFrom } from "@mallocgc/testing";
 import { Marker } from "../marker.ts";
 import { WORK_BUF_BYTES, WorkLists, WorkRecord } from "../work-record.ts";
 
@@ -33,17 +34,6 @@ export interface TestType {
   readonly array: boolean;
   readonly elemSize: number;
   readonly words: readonly boolean[];
-}
-
-/** Marsaglia's xorshift: the same numbers for the same seed. */
-export function randomFrom(seed: number): (below: number) => number {
-  let state = seed | 1;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
 }
 
 /** See above. The layout depends on the region's size alone, so another thread can open the same. */

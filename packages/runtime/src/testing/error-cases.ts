@@ -107,7 +107,7 @@ const goneHandles: CollectedCase["values"] = (scene) => {
 };
 
 /** Each is for collected heaps. */
-const collectedOnly: Record<string, (heap: Heap) => unknown> = {
+export const COLLECTED_ONLY: Record<string, (heap: Heap) => unknown> = {
   type: (heap) => heap.type(NodeType),
   new: (heap) => heap.new(NodeType as never),
   at: (heap) => heap.at(NodeType as never, 64),
@@ -285,7 +285,7 @@ for (const [fn, call] of Object.entries(takesRoot)) {
   COLLECTED_CASES[`${fn}: an address where no object is`] = { values: ({ heap }) => [8, heap.maxBytes - 8, heap.maxBytes], call };
 }
 for (const [fn, call] of Object.entries(ofHandle)) COLLECTED_CASES[`${fn}: when the handle was disposed of, or moved`] = { values: goneHandles, call };
-for (const [fn, call] of Object.entries(collectedOnly)) {
+for (const [fn, call] of Object.entries(COLLECTED_ONLY)) {
   COLLECTED_CASES[`${fn}: in a heap made with gc: false`] = { values: () => [createHeap({ gc: false, maxBytes: MIB })], call: (_scene, heap: Heap) => call(heap) };
   COLLECTED_CASES[`${fn}: when this thread has left a collected heap`] = {
     values: ({ heap }) => {
