@@ -33,6 +33,7 @@
 import type { Ptr } from "./addr.ts";
 import { SysmemError } from "./errors.ts";
 import { lockName, type LockRank } from "./lock-order.ts";
+import { CONTENDED, FREE, OWNER_MASK, SPINS, spinForLock, takeOrMarkLock } from "./lock-word.ts";
 import type { Region } from "./region.ts";
 
 /** The largest owner that fits a lock word. */
@@ -44,20 +45,11 @@ export interface MutexOptions {
   readonly timeoutMs?: number;
 }
 
-const FREE = 0;
-const CONTENDED = 1 << 30;
-const OWNER_MASK: number = CONTENDED - 1;
-
-/** Looks at a taken lock before going to sleep: about 3 µs with `Atomics.pause`, less than a sleep and a wake-up cost. */
-const SPINS = 60;
 /** Looks between two glances at the clock, where a thread must spin to the deadline. */
 const SPINS_PER_CLOCK = 1000;
 /** The longest single sleep. After it the word is read again, in case the wake-up went to a thread that died. */
 const SLICE_MS = 100;
 const DEFAULT_TIMEOUT_MS = 30000;
-
-/** Tells the core that this is a spin loop; does nothing where the engine has no `Atomics.pause` (before Node 24). */
-const pause: () => void = (Atomics as { pause?: () => void }).pause ?? ((): void => undefined);
 
 /** One thread's way to take the locks of one region. Holds no state that another thread would need. */
 export class Mutexes {
@@ -139,34 +131,17 @@ export class Mutexes {
 
   private lockSlow(word: Ptr, rank: LockRank): void {
     if (!this.shared) this.failTimeout(word, rank, 0);
-    if (this.spin(word, SPINS)) return;
+    if (spinForLock(this.mem, word, this.owner, SPINS)) return;
     const deadline = performance.now() + this.timeoutMs;
     if (this.mayBlock) this.sleepUntilTaken(word, rank, deadline);
     else this.spinUntilTaken(word, rank, deadline);
   }
 
-  /** Looks at the lock `looks` times, and takes it when it is seen free. Reads first: a failed exchange costs the holder its cache line. */
-  private spin(word: Ptr, looks: number): boolean {
-    const mem = this.mem;
-    const owner = this.owner;
-    for (let i = 0; i < looks; i++) {
-      // The load pairs with nothing, it only says when to try; the exchange is the acquire, as in lock.
-      if (Atomics.load(mem, word) === FREE && Atomics.compareExchange(mem, word, FREE, owner) === FREE) return true;
-      pause();
-    }
-    return false;
-  }
-
   private sleepUntilTaken(word: Ptr, rank: LockRank, deadline: number): void {
     const mem = this.mem;
-    const contended = this.owner | CONTENDED;
     for (;;) {
-      // Acquire, as in lock; CONTENDED because others may be asleep.
-      const seen = Atomics.compareExchange(mem, word, FREE, contended);
-      if (seen === FREE) return;
-      const marked = seen | CONTENDED;
-      // Pairs with the compareExchange in unlock: either that one fails and notifies, or this one fails and looks again.
-      if (seen !== marked && Atomics.compareExchange(mem, word, seen, marked) !== seen) continue;
+      const marked = takeOrMarkLock(mem, word, this.owner);
+      if (marked === FREE) return;
       const left = deadline - performance.now();
       if (left <= 0) this.failTimeout(word, rank, this.timeoutMs);
       // Pairs with the notify in unlockSlow. Returns at once when the word is no longer as marked.
@@ -175,7 +150,7 @@ export class Mutexes {
   }
 
   private spinUntilTaken(word: Ptr, rank: LockRank, deadline: number): void {
-    while (!this.spin(word, SPINS_PER_CLOCK)) {
+    while (!spinForLock(this.mem, word, this.owner, SPINS_PER_CLOCK)) {
       if (performance.now() >= deadline) this.failTimeout(word, rank, this.timeoutMs);
     }
   }

@@ -5,7 +5,7 @@
  *        HELD  owner             held, and nobody sleeps for it
  *   CONTENDED  owner | 1 << 30   held, and somebody may sleep for it: the unlock must wake one
  *
- * The word and its moves are those of the heap's own locks (sysmem/src/mutex.ts says why nobody is left asleep); the rules
+ * The word and its moves are those of the heap's own locks (sysmem/src/lock-word.ts; mutex.ts there says why nobody is left asleep); the rules
  * around it are a program's. There is no order in which mutexes are taken, and no time after which waiting is an error
  * unless one is given. As with Go's `sync.Mutex`, taking one twice would wait for oneself for ever, so it is an error here.
  *
@@ -17,17 +17,10 @@
  *
  * What the mutex guards needs no Atomics: taking it pairs with the release by whoever held it last.
  */
+import { LOCK_CONTENDED as CONTENDED, LOCK_FREE as FREE, LOCK_OWNER_MASK as OWNER_MASK, LOCK_SPINS as SPINS, spinForLock, takeOrMarkLock } from "@mallocgc/sysmem";
 import { HeapError } from "../errors.ts";
 import type { ObjectHeap } from "./object-heap.ts";
 import { notifyWord, waitForWord, waitForWordAsync } from "./wait.ts";
-
-const FREE = 0;
-const CONTENDED = 1 << 30;
-const OWNER_MASK: number = CONTENDED - 1;
-/** Looks at a taken mutex before going to sleep. */
-const SPINS = 60;
-
-const pause: () => void = (Atomics as { pause?: () => void }).pause ?? ((): void => undefined);
 
 export class MutexField {
   private readonly heap: ObjectHeap;
@@ -90,7 +83,7 @@ export class MutexField {
     const index = (ref + this.offset) >>> 2;
     const deadline = performance.now() + timeoutMs;
     for (;;) {
-      const marked = this.takeOrMark(index);
+      const marked = takeOrMarkLock(this.mem, index, this.heap.ownerId);
       if (marked === FREE) return;
       const left = deadline - performance.now();
       if (left <= 0) this.failTimeout(index, timeoutMs);
@@ -109,33 +102,15 @@ export class MutexField {
     const mem = this.mem;
     const owner = this.heap.ownerId;
     if ((Atomics.load(mem, index) & OWNER_MASK) === owner) this.failReentry(index);
-    for (let i = 0; i < SPINS; i++) {
-      // The load pairs with nothing, it only says when to try; the exchange is the acquire, as in lock.
-      if (Atomics.load(mem, index) === FREE && Atomics.compareExchange(mem, index, FREE, owner) === FREE) return;
-      pause();
-    }
+    if (spinForLock(mem, index, owner, SPINS)) return;
     const deadline = performance.now() + timeoutMs;
     for (;;) {
-      const marked = this.takeOrMark(index);
+      const marked = takeOrMarkLock(this.mem, index, this.heap.ownerId);
       if (marked === FREE) return;
       const left = deadline - performance.now();
       if (left <= 0) this.failTimeout(index, timeoutMs);
       // Pairs with the notify in unlockSlow. Only another thread can wake this one: if it holds the mutex itself, lock has said so.
       waitForWord(this.heap, index, marked, left);
-    }
-  }
-
-  /** Takes the mutex as CONTENDED, since others may be asleep: then FREE. Or marks it so: the word to sleep on. */
-  private takeOrMark(index: number): number {
-    const mem = this.mem;
-    const owner = this.heap.ownerId;
-    for (;;) {
-      // Acquire, as in lock.
-      const seen = Atomics.compareExchange(mem, index, FREE, owner | CONTENDED);
-      if (seen === FREE) return FREE;
-      const marked = seen | CONTENDED;
-      // Pairs with the compareExchange in unlock: either that one fails and notifies, or this one fails and looks again.
-      if (seen === marked || Atomics.compareExchange(mem, index, seen, marked) === seen) return marked;
     }
   }
 
