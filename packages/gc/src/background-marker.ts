@@ -11,8 +11,9 @@ import type { Ptr, Region } from "@mallocgc/sysmem";
 import { AssistCredit } from "./assist-credit.ts";
 import { GcProcessor, GcRecord } from "./gc-record.ts";
 import type { Marker } from "./marker.ts";
+import { wakeWorkers } from "./wake.ts";
 
-const { marking: MARKING, workSeq: WORK_SEQ, bgCredit: BG_CREDIT, idleMarkers: IDLE_MARKERS, markUs: MARK_US, wake: WAKE } = GcRecord.offset;
+const { marking: MARKING, workSeq: WORK_SEQ, bgCredit: BG_CREDIT, idleMarkers: IDLE_MARKERS, markUs: MARK_US } = GcRecord.offset;
 
 const { marking: P_MARKING } = GcProcessor.offset;
 
@@ -40,7 +41,7 @@ export class BackgroundMarker {
     const done = this.drain(budget);
     if (done > 0) this.credit.add(done);
     Atomics.add(mem, gc + MARK_US, Math.round((performance.now() - start) * 1000));
-    if (Atomics.load(mem, gc + IDLE_MARKERS) > 0) this.wakeOthers();
+    if (Atomics.load(mem, gc + IDLE_MARKERS) > 0 && !marker.nothingToTake()) wakeWorkers(mem, gc);
     return done;
   }
 
@@ -54,11 +55,5 @@ export class BackgroundMarker {
     marker.flushLocal();
     Atomics.store(mem, at + P_MARKING, 0);
     return done;
-  }
-
-  private wakeOthers(): void {
-    if (this.marker.nothingToTake()) return;
-    Atomics.add(this.mem, this.gc + WAKE, 1);
-    Atomics.notify(this.mem, this.gc + WAKE);
   }
 }

@@ -20,7 +20,7 @@ import type { Spans } from "@mallocgc/mspan";
 import type { BackgroundMarker } from "./background-marker.ts";
 import type { CpuLimiter } from "./cpu-limiter.ts";
 import type { CycleLog } from "./cycle-log.ts";
-import { GcProcessor, GcRecord, UNIT } from "./gc-record.ts";
+import { GcProcessor, GcRecord, UNIT, triggerWord } from "./gc-record.ts";
 import type { Behind, Handshake, HeldUp, Processors } from "./handshake.ts";
 import type { Marker } from "./marker.ts";
 import { NO_LIMIT, type Pacer } from "./pacer.ts";
@@ -49,7 +49,6 @@ export const ADVANCE_WORKED = 2;
 export const FORCE_PERIOD_MS = 120_000;
 /** Spans swept in one step; as Go's background sweeper. */
 const SWEEP_BATCH = 10;
-const NO_TRIGGER = 0x7fffffff;
 
 /** Memory figures that only a memory limit asks for, in bytes. */
 export interface MemoryFigures {
@@ -216,11 +215,8 @@ export class Cycle {
 
   /** Attached threads that could mark or run the program, and how many of them are workers. Never all of them workers. */
   private threads(): { workers: number; procs: number } {
-    const { processors } = this.parts;
     const workers = Atomics.load(this.mem, this.gc + G.workers);
-    let running = 0;
-    for (let id = 0; id < processors.length; id++) if (processors.isRunning(id)) running++;
-    return { workers, procs: Math.max(running, workers + 1) };
+    return { workers, procs: Math.max([...this.parts.handshake.running()].length, workers + 1) };
   }
 
   private markRoots(): void {
@@ -242,10 +238,7 @@ export class Cycle {
 
   /** Whether any thread has work of its own in hand. */
   private someoneMarks(): boolean {
-    const { processors } = this.parts;
-    for (let id = 0; id < processors.length; id++) {
-      if (processors.isRunning(id) && Atomics.load(this.mem, processors.gcRecordOf(id) + P_MARKING) !== 0) return true;
-    }
+    for (const at of this.parts.handshake.running()) if (Atomics.load(this.mem, at + P_MARKING) !== 0) return true;
     return false;
   }
 
@@ -360,9 +353,8 @@ export class Cycle {
 
   private publishTrigger(): void {
     const { pacer } = this.parts;
-    const trigger = Math.ceil(pacer.nextTrigger / BYTES);
     Atomics.store(this.mem, this.gc + G.gcPercentOff, pacer.gcPercent < 0 ? 1 : 0);
-    Atomics.store(this.mem, this.gc + G.trigger, trigger < NO_TRIGGER ? trigger : NO_TRIGGER);
+    Atomics.store(this.mem, this.gc + G.trigger, triggerWord(pacer.nextTrigger));
   }
 
   /** The figures that the pacer works with, as of now. */

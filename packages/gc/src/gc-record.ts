@@ -18,6 +18,13 @@ import { WorkLists } from "./work-record.ts";
 
 /** Bytes that one unit of a byte counter stands for. */
 export const UNIT = 8;
+/** The trigger's word when growth begins no cycle. */
+export const NO_TRIGGER = 0x7fffffff;
+
+/** The trigger's word for so many live bytes. */
+export function triggerWord(bytes: number): number {
+  return Math.min(Math.ceil(bytes / UNIT), NO_TRIGGER);
+}
 /** Entries of a P's grey buffer, as of Go's write barrier buffer. */
 export const GREY_ENTRIES = 512;
 /** Cycles whose figures are kept. */

@@ -145,7 +145,8 @@ export class Handshake {
     return worst;
   }
 
-  private *running(): Generator<Ptr> {
+  /** The collector's records of all Ps that a thread is. */
+  *running(): Generator<Ptr> {
     const { processors } = this;
     for (let id = 0; id < processors.length; id++) if (processors.isRunning(id)) yield processors.gcRecordOf(id);
   }

@@ -7,7 +7,7 @@ export {
   ADVANCE_IDLE, ADVANCE_WAITING, ADVANCE_WORKED, Cycle, FORCE_PERIOD_MS, type CycleParts, type MemoryFigures,
 } from "./cycle.ts";
 export { CycleLog, traceLine, type CycleEnd, type CycleReport } from "./cycle-log.ts";
-export { CYCLES_KEPT, CycleFigures, GREY_ENTRIES, GcProcessor, GcRecord, UNIT, gcTables } from "./gc-record.ts";
+export { CYCLES_KEPT, CycleFigures, GREY_ENTRIES, GcProcessor, GcRecord, NO_TRIGGER, UNIT, gcTables, triggerWord } from "./gc-record.ts";
 export { formatGcTrace, formatPacerEnd, formatPacerStart, type GcTraceFigures, type PacerEndFigures, type PacerStartFigures } from "./gctrace.ts";
 export { Handshake, type Behind, type HeldUp, type Processors } from "./handshake.ts";
 export { IdleMarkWorkers, fractionalWorkerDue, fractionalWorkerSpent, markWorkersFor, maxIdleMarkWorkers, type MarkWorkers } from "./mark-workers.ts";
@@ -33,4 +33,5 @@ export { SweepPacing, SweepPacingRecord, type SweepFigures } from "./sweep-pacin
 export { newSlotsKernel, sweepKernel, type LeaveOutNew } from "./sweep-span.ts";
 export { SpanSweeper, type SpecialSweeper, type SweepKernel } from "./sweeper.ts";
 export { CLAIMED, IN_TURN, ONE_TURN, inTurn } from "./turn-word.ts";
+export { wakeWorkers } from "./wake.ts";
 export { WorkLists, WorkRecord } from "./work-record.ts";

@@ -19,9 +19,10 @@ import type { Mutator } from "./mutator.ts";
 import type { Pacer } from "./pacer.ts";
 import type { SweepPacing } from "./sweep-pacing.ts";
 import type { SpanSweeper } from "./sweeper.ts";
+import { wakeWorkers } from "./wake.ts";
 
 const {
-  trigger: TRIGGER, sweeping: SWEEPING, marking: MARKING, limiting: LIMITING, heapLive: HEAP_LIVE, heapScan: HEAP_SCAN, wanted: WANTED, wake: WAKE,
+  trigger: TRIGGER, sweeping: SWEEPING, marking: MARKING, limiting: LIMITING, heapLive: HEAP_LIVE, heapScan: HEAP_SCAN, wanted: WANTED,
   bgCredit: BG_CREDIT, pagesSwept: PAGES_SWEPT, assistUs: ASSIST_US,
 } = GcRecord.offset;
 const { assistDebt: ASSIST_DEBT } = GcProcessor.offset;
@@ -92,8 +93,7 @@ export class RefillWork implements RefillHooks {
     const mem = this.mem;
     if ((mem[this.gc + WANTED]! & reason) !== 0) return;
     Atomics.or(mem, this.gc + WANTED, reason);
-    Atomics.add(mem, this.gc + WAKE, 1);
-    Atomics.notify(mem, this.gc + WAKE);
+    wakeWorkers(mem, this.gc);
   }
 
   private sweepProportionally(bytes: number): void {

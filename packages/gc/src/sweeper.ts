@@ -64,8 +64,6 @@ export class SpanSweeper implements Sweeper {
     this.marks = marks;
     this.pages = pages;
     this.kernel = kernel;
-    this.specials = undefined;
-    this.central = undefined;
   }
 
   /** Makes known what is made after the sweeper. */

@@ -80,9 +80,7 @@ function workOnce(collector: Collector): number {
 /** Whether the heap is closed and none but workers are attached. */
 function isLeft({ region, processors }: Layers, workers: number): boolean {
   if (Atomics.load(region.i32, HEADER_PTR + H_STATE) === HEAP_OPEN) return false;
-  let running = 0;
-  for (let id = 0; id < processors.length; id++) if (processors.isRunning(id)) running++;
-  return running <= workers;
+  return processors.running <= workers;
 }
 
 /** Warns of each long turn once, and again each time it has become twice as long. */

@@ -1,8 +1,8 @@
 /**
  * What a thread does with a collected heap beyond blocks: types, objects, roots, turns, cycles. `Heap` hands these on; a by-hand heap has none.
  */
-import { GcRecord, PHASE_NAMES, STEP_NAMES, UNIT, phaseOf, type CycleReport, type HeldUp } from "@mallocgc/gc";
-import type { Ptr } from "@mallocgc/sysmem";
+import { CYCLES_KEPT, GcRecord, NO_LIMIT, NO_TRIGGER, PHASE_NAMES, PHASE_OFF, STEP_NAMES, UNIT, phaseOf, wakeWorkers, type CycleReport, type HeldUp } from "@mallocgc/gc";
+import { pause, type Ptr } from "@mallocgc/sysmem";
 import type { Allocator } from "./allocator.ts";
 import { Collector } from "./collector.ts";
 import { HeapError, describeValue } from "./errors.ts";
@@ -86,7 +86,7 @@ export class Collected {
     const { pacer, cycle } = this.collector;
     const load = (field: number): number => Atomics.load(mem, gc + field);
     const trigger = load(G.trigger);
-    const busy = phaseOf(load(G.phase)) !== 0;
+    const busy = phaseOf(load(G.phase)) !== PHASE_OFF;
     return {
       cyclesBegun: load(G.cyclesBegun),
       cyclesMarked: load(G.cyclesDone),
@@ -96,8 +96,8 @@ export class Collected {
       step: STEP_NAMES[cycle.step]!,
       heapLive: load(G.heapLive) * UNIT,
       heapMarked: pacer.heapMarked,
-      trigger: trigger === 0x7fffffff ? Infinity : trigger * UNIT,
-      goal: pacer.nextGoal === Number.MAX_SAFE_INTEGER ? Infinity : pacer.nextGoal,
+      trigger: trigger === NO_TRIGGER ? Infinity : trigger * UNIT,
+      goal: pacer.nextGoal === NO_LIMIT ? Infinity : pacer.nextGoal,
       workers: load(G.workers),
       maxStallMs: this.collector.mutator.maxStallUs / 1000,
       heldUpBy: busy ? this.collector.heldUpBy() : undefined,
@@ -110,7 +110,7 @@ export class Collected {
     const { mem, gc } = this.words();
     const last = Atomics.load(mem, gc + G.cyclesDone);
     const reports: CycleReport[] = [];
-    for (let cycle = Math.max(after + 1, last - 63, 1); cycle <= last; cycle++) {
+    for (let cycle = Math.max(after + 1, last - CYCLES_KEPT + 1, 1); cycle <= last; cycle++) {
       const report = this.collector.log.read(cycle);
       if (report !== undefined) reports.push(report);
     }
@@ -127,7 +127,7 @@ export class Collected {
   setMemoryLimit(bytes: number): number {
     if (typeof bytes !== "number" || Number.isNaN(bytes)) throw new HeapError("ERR_OPTION", `memoryLimit is a number of bytes, Infinity for none, not ${describeValue(bytes)}`);
     const old = this.change(() => this.collector.pacer.setMemoryLimit(bytes));
-    return old === Number.MAX_SAFE_INTEGER ? Infinity : old;
+    return old === NO_LIMIT ? Infinity : old;
   }
 
   /** Changes a setting from the driver's seat, so that no cycle is computed from half of it. */
@@ -175,16 +175,13 @@ export class Collected {
   /** Wakes the background threads: the heap may have been closed, or left by the last thread. */
   wakeWorkers(): void {
     const { mem, gc } = this.words();
-    Atomics.add(mem, gc + G.wake, 1);
-    Atomics.notify(mem, gc + G.wake);
+    wakeWorkers(mem, gc);
   }
 
   private words(): { mem: Int32Array; gc: Ptr } {
     return { mem: this.layers.region.i32, gc: this.layers.plan.at("gc") };
   }
 }
-
-const pause: () => void = (Atomics as { pause?: () => void }).pause ?? ((): void => undefined);
 
 function warnOfLeak({ what, where }: LeakReport): void {
   console.warn(`mallocgc: a ${what} was dropped without being disposed of; its object was let go (${where ?? "checks: true tells where it was made"})`);

@@ -10,7 +10,7 @@
  */
 import {
   ADVANCE_IDLE, ADVANCE_WAITING, BackgroundMarker, Cycle, CpuLimiter, CycleLog, GREY_ENTRIES, GcProcessor, GcRecord, Handshake, Marker, Mutator,
-  ObjectMap, PHASE_OFF, Pacer, RefillWork, STEP_DRAIN, STEP_GRACE, Specials, SweepPacing, UNIT, WANTED_BY_REQUEST, WorkRecord, cycleOf, findLost, newSlotsKernel, phaseOf, phaseWord, type CheckMarkParts,
+  ObjectMap, PHASE_OFF, Pacer, RefillWork, STEP_DRAIN, STEP_GRACE, Specials, SweepPacing, UNIT, WANTED_BY_REQUEST, WorkRecord, cycleOf, findLost, newSlotsKernel, phaseOf, phaseWord, triggerWord, type CheckMarkParts,
   type HeldUp, type Processors,
 } from "@mallocgc/gc";
 import { Tiny } from "@mallocgc/mcache";
@@ -120,7 +120,7 @@ export class Collector implements CollectorHooks {
     const pacer = new Pacer(region.f64, plan.at("gc.pacer"));
     pacer.init(nothing, { gcPercent: config.percent, memoryLimit: config.memoryLimit, heapMinimumBytes: config.heapMinimum });
     new CpuLimiter(region.f64, plan.at("gc.limiter")).init(now * 1e6, 1 + config.workers);
-    region.i32[gc + G.trigger] = Math.min(Math.ceil(pacer.nextTrigger / BYTES), 0x7fffffff);
+    region.i32[gc + G.trigger] = triggerWord(pacer.nextTrigger);
     region.i32[gc + G.gcPercentOff] = config.percent < 0 ? 1 : 0;
     region.f64[(gc + G.heapStart) >>> 1] = now;
     region.f64[(gc + G.lastCycleAt) >>> 1] = now;

@@ -98,8 +98,6 @@ export function readMemStats(layers: Layers): MemStats {
   const gcTableBytes = tableBytes((name) => name.startsWith("mheap") || name.startsWith("gc") || name.startsWith("specials"));
   const GCSys = gcTableBytes + tinyBytes;
   const OtherSys = plan.end - MCacheSys - gcTableBytes + persistentBytes - MSpanSys - tinyBytes;
-  let running = 0;
-  for (let id = 0; id < processors.length; id++) if (processors.isRunning(id)) running++;
   return {
     Alloc: totalAlloc - totalFree,
     TotalAlloc: totalAlloc,
@@ -114,7 +112,7 @@ export function readMemStats(layers: Layers): MemStats {
     HeapObjects: mallocs - frees,
     MSpanInuse: spanBytesInUse,
     MSpanSys,
-    MCacheInuse: running * Processor.words * 4,
+    MCacheInuse: processors.running * Processor.words * 4,
     MCacheSys,
     GCSys,
     OtherSys,

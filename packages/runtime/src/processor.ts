@@ -86,6 +86,13 @@ export class ProcessorTable {
     return Atomics.load(this.mem, this.recordOf(id) + STATE) === P_RUNNING;
   }
 
+  /** How many Ps a thread is. */
+  get running(): number {
+    let n = 0;
+    for (let id = 0; id < this.length; id++) if (this.isRunning(id)) n++;
+    return n;
+  }
+
   /** Whether that record was ever used: its counters may be other than zero. */
   wasUsed(id: number): boolean {
     return Atomics.load(this.mem, this.recordOf(id) + GENERATION) !== 0;
