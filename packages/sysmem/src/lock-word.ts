@@ -8,7 +8,7 @@
  */
 
 export const FREE = 0;
-export const CONTENDED = 1 << 30;
+export const CONTENDED: number = 1 << 30;
 export const OWNER_MASK: number = CONTENDED - 1;
 
 /** Looks at a taken lock before going to sleep: about 3 µs with `Atomics.pause`, less than a sleep and a wake-up cost. */
