@@ -1,6 +1,6 @@
 import { createRegion, type Ptr } from "@mallocgc/sysmem";
 import { expect, test } from "vitest";
-import { CycleLog, traceLine, type CycleEnd } from "./cycle-log.ts";
+import { CycleLog, pacerLines, traceLine, type CycleEnd } from "./cycle-log.ts";
 import { CYCLES_KEPT, CycleFigures, GcRecord } from "./gc-record.ts";
 import { WANTED_BY_GROWTH, WANTED_BY_REQUEST } from "./refill.ts";
 
@@ -23,11 +23,11 @@ function scene() {
     note(G.rootsAt, START + at + 1);
     note(G.roundAt, START + at + 5);
     i32[GC + G.liveAtBegin] = (4 * MIB) / 8;
-    log.begin(cycle);
+    log.begin(cycle, { assistWorkPerByte: 2.5, heapScan: 3 * MIB, heapLive: 4 * MIB, goal: 7 * MIB, dedicatedMarkWorkers: 1, fractionalUtilizationGoal: 0 });
   };
   const end = (at: number, more: Partial<CycleEnd> = {}): void => {
-    const before = { heapLive: 5 * MIB, heapScan: 0, maxStackScan: 0, globalsScan: 0, heapScanWork: 0, stackScanWork: 0, globalsScanWork: 0, mappedReady: 0, heapFree: 0, heapAlloc: 0 };
-    log.end({ at: START + at, reason: WANTED_BY_GROWTH, before, marked: 3 * MIB, goal: 8 * MIB, procs: 2, assistNs: 500_000, ...more });
+    const before = { heapLive: 5 * MIB, heapScan: 0, maxStackScan: 0, globalsScan: 0, heapScanWork: 900, stackScanWork: 0, globalsScanWork: 0, mappedReady: 0, heapFree: 0, heapAlloc: 0 };
+    log.end({ at: START + at, reason: WANTED_BY_GROWTH, before, marked: 3 * MIB, goal: 8 * MIB, procs: 2, assistNs: 500_000, utilization: 0.5, goalUtilization: 0.25, expectedWork: 1000, triggered: 4 * MIB, consMark: 1.5, ...more });
   };
   return { i32, f64, log, begin, end };
 }
@@ -41,7 +41,24 @@ test("a cycle's row says what it did: times from the marks that the driver left,
   expect(log.read(1)).toEqual({
     cycle: 1, start: 100e6, cpuFraction: 3.5 / (107 * 2), beginNs: 1e6, markNs: 4e6, endNs: 2e6, assistNs: 500_000, backgroundNs: 3e6,
     heapBegin: 4 * MIB, heapEnd: 5 * MIB, heapMarked: 3 * MIB, goal: 8 * MIB, globals: 0, procs: 2, forced: false, maxStallNs: 70_000,
+    pacing: {
+      assistWorkPerByte: 2.5, heapScan: 3 * MIB, heapLive: 4 * MIB, goal: 7 * MIB, dedicatedMarkWorkers: 1, fractionalUtilizationGoal: 0,
+      utilization: 0.5, goalUtilization: 0.25, heapScanWork: 900, expectedWork: 1000, triggered: 4 * MIB, consMark: 1.5,
+    },
+    pages: undefined,
   });
+});
+
+test("how the pages stand is told once the cycle is swept, and of no other cycle", () => {
+  const { log, begin, end } = scene();
+  const pages = { releasedBg: 8192, releasedEager: 16384, heapReleased: MIB, heapInUse: 2 * MIB, heapRetained: 3 * MIB, controllerReset: true };
+  begin(1, 0);
+  end(9);
+  log.swept(1, pages);
+  expect(log.read(1)?.pages).toEqual(pages);
+  begin(1 + CYCLES_KEPT, 20);
+  end(29);
+  expect([log.read(1), log.read(1 + CYCLES_KEPT)?.pages]).toEqual([undefined, undefined]);
 });
 
 test("the longest stall is that since the cycle before: it begins at 0 again", () => {
@@ -95,4 +112,14 @@ test("the trace line is Go's, and says that a cycle was asked for", () => {
   i32[GC + G.markUs] = 3000;
   end(1007, { reason: WANTED_BY_REQUEST | WANTED_BY_GROWTH });
   expect(traceLine(log.read(3)!)).toBe("gc 3 @1.000s 0%: 1.0+4.0+2.0 ms clock, 0+0.50/3.0/0+0 ms cpu, 4->5->3 MB, 8 MB goal, 0 MB stacks, 0 MB globals, 2 P (forced)");
+});
+
+test("the pacer's lines are Go's", () => {
+  const { log, begin, end } = scene();
+  begin(3, 1000);
+  end(1007);
+  expect(pacerLines(log.read(3)!)).toEqual([
+    "pacer: assist ratio=2.5 (scan 3 MB in 4->7 MB) workers=1+0",
+    `pacer: 50% CPU (25 exp.) for 900+0+0 B work (1000 B exp.) in ${4 * MIB} B -> ${5 * MIB} B (∆goal ${-3 * MIB}, cons/mark 1.5)`,
+  ]);
 });

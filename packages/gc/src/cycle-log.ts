@@ -1,13 +1,16 @@
 /**
- * The figures of the last cycles, in a ring in the region: the driver writes a row when marking ends, any thread reads rows and makes
- * Go's trace line of one.
+ * The figures of the last cycles, in a ring in the region: the driver writes a row, any thread reads rows and makes Go's trace lines of one.
  *
- * A row's number is written last, with the ring's slot cleared first, so a reader that finds the number it looks for before and after has read one
+ *     begin    what the pacer starts with                  row cleared
+ *     end      what marking did                            then its number: the row can be read
+ *     swept    how the pages stand                         then its number once more: that part can be read too
+ *
+ * A number is written after what it stands for, with the ring's slot cleared first, so a reader that finds the number it looks for after the figures has read one
  * cycle's row.
  */
 import type { Ptr, Region } from "@mallocgc/sysmem";
 import { CYCLES_KEPT, CycleFigures, GcRecord } from "./gc-record.ts";
-import { formatGcTrace } from "./gctrace.ts";
+import { formatGcTrace, formatPacerEnd, formatPacerStart, type PacerStartFigures } from "./gctrace.ts";
 import type { PacerFigures } from "./pacer-figures.ts";
 import { WANTED_BY_REQUEST } from "./refill.ts";
 
@@ -44,10 +47,35 @@ export interface CycleReport {
   readonly forced: boolean;
   /** The longest that any operation was held up by the collector, since the last cycle's marking was over. */
   readonly maxStallNs: number;
+  readonly pacing: CyclePacing;
+  /** How the pages stood when all was swept; undefined as long as it is not. */
+  readonly pages: CyclePages | undefined;
+}
+
+/** What the pacer aimed at, and what came of it. Bytes and shares. */
+export interface CyclePacing extends PacerStartFigures {
+  readonly utilization: number;
+  readonly goalUtilization: number;
+  readonly heapScanWork: number;
+  /** Scan work that was expected, heap and roots. */
+  readonly expectedWork: number;
+  readonly triggered: number;
+  readonly consMark: number;
+}
+
+/** Pages given back since the last cycle was swept, and how they stand. Bytes. */
+export interface CyclePages {
+  readonly releasedBg: number;
+  readonly releasedEager: number;
+  readonly heapReleased: number;
+  readonly heapInUse: number;
+  readonly heapRetained: number;
+  /** Whether the scavenger's controller has failed meanwhile. */
+  readonly controllerReset: boolean;
 }
 
 /** What the driver tells when marking is over. */
-export interface CycleEnd {
+export interface CycleEnd extends Pick<CyclePacing, "utilization" | "goalUtilization" | "expectedWork" | "triggered" | "consMark"> {
   /** ms since 1970. */
   readonly at: number;
   readonly reason: number;
@@ -73,8 +101,16 @@ export class CycleLog {
   }
 
   /** A cycle begins: its row is not to be read until it is written. */
-  begin(cycle: number): void {
-    this.f64[this.row(cycle) + (C.cycle >>> 1)] = 0;
+  begin(cycle: number, pacer: PacerStartFigures): void {
+    this.write(cycle, [
+      [C.cycle, 0],
+      [C.swept, 0],
+      [C.assistWorkPerByte, pacer.assistWorkPerByte],
+      [C.heapScan, pacer.heapScan],
+      [C.goalAtBegin, pacer.goal],
+      [C.dedicatedMarkWorkers, pacer.dedicatedMarkWorkers],
+      [C.fractionalUtilizationGoal, pacer.fractionalUtilizationGoal],
+    ]);
   }
 
   /** Writes the row of the cycle whose marking has just ended. */
@@ -86,7 +122,7 @@ export class CycleLog {
     const backgroundNs = Atomics.load(mem, gc + G.markUs) * 1000;
     const total = note(G.gcNs) + backgroundNs + end.assistNs;
     f64[(gc + G.gcNs) >>> 1] = total;
-    const row: readonly (readonly [field: number, value: number])[] = [
+    this.write(cycle, [
       [C.start, (note(G.beginAt) - note(G.heapStart)) * MS],
       [C.cpuFraction, Math.min(total / Math.max((end.at - note(G.heapStart)) * MS * end.procs, 1), 1)],
       [C.beginNs, (note(G.rootsAt) - note(G.beginAt)) * MS],
@@ -102,10 +138,27 @@ export class CycleLog {
       [C.procs, end.procs],
       [C.forced, (end.reason & WANTED_BY_REQUEST) !== 0 ? 1 : 0],
       [C.maxStallNs, Atomics.exchange(mem, gc + G.maxStallUs, 0) * 1000],
+      [C.utilization, end.utilization],
+      [C.goalUtilization, end.goalUtilization],
+      [C.heapScanWork, end.before.heapScanWork],
+      [C.expectedWork, end.expectedWork],
+      [C.triggered, end.triggered],
+      [C.consMark, end.consMark],
       [C.cycle, cycle],
-    ];
-    const at = this.row(cycle);
-    for (const [field, value] of row) f64[at + (field >>> 1)] = value;
+    ]);
+  }
+
+  /** The cycle is swept. */
+  swept(cycle: number, pages: CyclePages): void {
+    this.write(cycle, [
+      [C.releasedBg, pages.releasedBg],
+      [C.releasedEager, pages.releasedEager],
+      [C.heapReleased, pages.heapReleased],
+      [C.heapInUse, pages.heapInUse],
+      [C.heapRetained, pages.heapRetained],
+      [C.controllerReset, pages.controllerReset ? 1 : 0],
+      [C.swept, cycle],
+    ]);
   }
 
   /** The report of a cycle; undefined when it is not over, or so long ago that its row is another's. */
@@ -129,8 +182,35 @@ export class CycleLog {
       procs: figure(C.procs),
       forced: figure(C.forced) === 1,
       maxStallNs: figure(C.maxStallNs),
+      pacing: {
+        assistWorkPerByte: figure(C.assistWorkPerByte),
+        heapScan: figure(C.heapScan),
+        heapLive: figure(C.heapBegin),
+        goal: figure(C.goalAtBegin),
+        dedicatedMarkWorkers: figure(C.dedicatedMarkWorkers),
+        fractionalUtilizationGoal: figure(C.fractionalUtilizationGoal),
+        utilization: figure(C.utilization),
+        goalUtilization: figure(C.goalUtilization),
+        heapScanWork: figure(C.heapScanWork),
+        expectedWork: figure(C.expectedWork),
+        triggered: figure(C.triggered),
+        consMark: figure(C.consMark),
+      },
+      pages: figure(C.swept) !== cycle ? undefined : {
+        releasedBg: figure(C.releasedBg),
+        releasedEager: figure(C.releasedEager),
+        heapReleased: figure(C.heapReleased),
+        heapInUse: figure(C.heapInUse),
+        heapRetained: figure(C.heapRetained),
+        controllerReset: figure(C.controllerReset) === 1,
+      },
     };
     return figure(C.cycle) === cycle ? report : undefined;
+  }
+
+  private write(cycle: number, figures: readonly (readonly [field: number, value: number])[]): void {
+    const at = this.row(cycle);
+    for (const [field, value] of figures) this.f64[at + (field >>> 1)] = value;
   }
 
   private row(cycle: number): number {
@@ -153,4 +233,13 @@ export function traceLine(r: CycleReport): string {
     procs: r.procs,
     forced: r.forced,
   });
+}
+
+/** Go's two pacer lines of a cycle: what it began with, and what came of it. */
+export function pacerLines(r: CycleReport): [begin: string, end: string] {
+  const { pacing } = r;
+  return [
+    formatPacerStart(pacing),
+    formatPacerEnd({ ...pacing, stackScanWork: 0, globalsScanWork: r.globals, heapLive: r.heapEnd, goal: r.goal }),
+  ];
 }

@@ -14,23 +14,16 @@
  * `advance` does a bounded piece of work and never waits: it says that it waits. Only the thread in the driver's seat calls it (`tryDrive`). Every
  * change of phase is one `Atomics.store`; what the driver wrote before it is seen by whoever acks.
  */
-import type { Mutexes, Ptr, Region } from "@mallocgc/sysmem";
-import type { Heap as PageHeap } from "@mallocgc/mheap";
-import type { Spans } from "@mallocgc/mspan";
-import type { BackgroundMarker } from "./background-marker.ts";
-import type { CpuLimiter } from "./cpu-limiter.ts";
-import type { CycleLog } from "./cycle-log.ts";
+import type { Ptr } from "@mallocgc/sysmem";
+import type { LimiterTimes } from "./cpu-limiter.ts";
+import type { CycleParts } from "./cycle-parts.ts";
 import { GcProcessor, GcRecord, UNIT, triggerWord } from "./gc-record.ts";
-import type { Behind, Handshake, HeldUp, Processors } from "./handshake.ts";
-import type { Marker } from "./marker.ts";
-import { NO_LIMIT, type Pacer } from "./pacer.ts";
+import type { Behind, HeldUp } from "./handshake.ts";
+import { NO_LIMIT } from "./pacer.ts";
 import type { PacerFigures } from "./pacer-figures.ts";
 import { PHASE_ARM, PHASE_MARK, PHASE_OFF, PHASE_SWEEP, PHASE_TERM, phaseWord } from "./phase.ts";
 import { WANTED_BY_GROWTH, WANTED_BY_REQUEST, WANTED_BY_TIME } from "./refill.ts";
-import type { RootSource } from "./root-source.ts";
 import { STEP_ARM, STEP_DRAIN, STEP_FLUSH, STEP_GRACE, STEP_IDLE, STEP_MARK, STEP_SWEEP } from "./step.ts";
-import type { SweepPacing } from "./sweep-pacing.ts";
-import type { SpanSweeper } from "./sweeper.ts";
 import { WorkRecord } from "./work-record.ts";
 
 const G = GcRecord.offset;
@@ -49,41 +42,6 @@ export const ADVANCE_WORKED = 2;
 export const FORCE_PERIOD_MS = 120_000;
 /** Spans swept in one step; as Go's background sweeper. */
 const SWEEP_BATCH = 10;
-
-/** Memory figures that only a memory limit asks for, in bytes. */
-export interface MemoryFigures {
-  readonly mappedReady: number;
-  readonly heapFree: number;
-  readonly heapAlloc: number;
-}
-
-/** What a cycle is put together from. */
-export interface CycleParts {
-  readonly region: Region;
-  readonly gc: Ptr;
-  readonly log: CycleLog;
-  readonly mutexes: Mutexes;
-  readonly pages: PageHeap;
-  readonly spans: Spans;
-  readonly processors: Processors;
-  readonly handshake: Handshake;
-  readonly marker: Marker;
-  readonly background: BackgroundMarker;
-  readonly sweeper: SpanSweeper;
-  readonly pacer: Pacer;
-  readonly limiter: CpuLimiter;
-  readonly sweepPacing: SweepPacing;
-  readonly roots: readonly RootSource[];
-  /** Calls its argument with every object that has a finalizer: what these reach is marked, they are not. */
-  readonly forEachFinalizer: (visit: (addr: number) => void) => void;
-  /** Marks once more what is marked and not scanned, after work buffers ran out. */
-  readonly rescan: () => void;
-  readonly memory: () => MemoryFigures;
-  /** Called when all is marked and nothing swept yet: what a second mark finds, in debug mode. */
-  readonly checkMarks: (() => void) | undefined;
-  /** Milliseconds since 1970, the same for all threads. */
-  readonly now: () => number;
-}
 
 /** The cycle of one heap, as one thread drives it. */
 export class Cycle {
@@ -190,7 +148,11 @@ export class Cycle {
     const reason = Atomics.exchange(mem, gc + G.wanted, 0);
     // Asked for while the last cycle was under way: that may have been enough.
     const grown = Atomics.load(mem, gc + G.heapLive) >= Atomics.load(mem, gc + G.trigger);
-    if (reason === 0 || (reason === WANTED_BY_GROWTH && !grown)) return ADVANCE_IDLE;
+    if (reason === 0 || (reason === WANTED_BY_GROWTH && !grown)) {
+      // Who gives pages back for the memory limit asks the limiter, cycle or not.
+      if (limiter.limiting && limiter.needUpdate(at * 1e6)) limiter.update(at * 1e6, this.limiterTimes(), mem[gc + G.cyclesBegun]!);
+      return ADVANCE_IDLE;
+    }
     Atomics.add(mem, gc + G.cyclesBegun, 1);
     if ((reason & WANTED_BY_REQUEST) !== 0) Atomics.add(mem, gc + G.forced, 1);
     mem[gc + G.reason] = reason;
@@ -199,14 +161,17 @@ export class Cycle {
     f64[(gc + G.lastCycleAt) >>> 1] = at;
     f64[(gc + G.scanStart) >>> 1] = this.sumOfWork(SCAN_WORK);
     f64[(gc + G.markedStart) >>> 1] = this.sumOfWork(MARKED_BYTES);
-    for (const word of [G.assistUs, G.markUs, G.bgCredit]) Atomics.store(mem, gc + word, 0);
     const { workers, procs } = this.threads();
+    limiter.resetCapacity(at * 1e6, procs, this.limiterTimes(), mem[gc + G.cyclesBegun]!);
+    for (const word of [G.assistUs, G.scavAssistUs, G.markUs, G.bgCredit]) Atomics.store(mem, gc + word, 0);
     pacer.setUtilization(workers === 0 ? 0.25 : workers / procs, workers === 0 ? 0 : workers / procs);
-    pacer.startCycle(this.figures(), at * 1e6, procs);
-    limiter.resetCapacity(at * 1e6, procs, { assistTime: 0, idleTime: 0 }, mem[gc + G.cyclesBegun]!);
-    limiter.startGCTransition(true, at * 1e6, { assistTime: 0, idleTime: 0 }, mem[gc + G.cyclesBegun]!);
+    const figures = this.figures();
+    pacer.startCycle(figures, at * 1e6, procs);
+    limiter.startGCTransition(true, at * 1e6, this.limiterTimes(), mem[gc + G.cyclesBegun]!);
     limiter.finishGCTransition(at * 1e6, mem[gc + G.cyclesBegun]!);
-    log.begin(mem[gc + G.cyclesBegun]!);
+    const { assistWorkPerByte, dedicatedMarkWorkers, fractionalUtilizationGoal } = pacer;
+    const { heapScan, heapLive } = figures;
+    log.begin(mem[gc + G.cyclesBegun]!, { assistWorkPerByte, heapScan, heapLive, goal: pacer.heapGoal(figures), dedicatedMarkWorkers, fractionalUtilizationGoal });
     // Before the phase: who acks MARK finds it.
     Atomics.store(mem, gc + G.markGen, Atomics.load(mem, this.parts.spans.heapSweepgen));
     this.setPhase(PHASE_ARM);
@@ -249,7 +214,7 @@ export class Cycle {
       pacer.revise(this.figures());
       const at = now() * 1e6;
       if (limiter.needUpdate(at)) {
-        limiter.update(at, { assistTime: Atomics.load(mem, gc + G.assistUs) * 1000, idleTime: 0 }, mem[gc + G.cyclesBegun]!);
+        limiter.update(at, this.limiterTimes(), mem[gc + G.cyclesBegun]!);
         Atomics.store(mem, gc + G.limiting, limiter.limiting ? 1 : 0);
       }
       return ADVANCE_WORKED;
@@ -295,7 +260,7 @@ export class Cycle {
   /** Marking is over: what it found sets the next goal; spans are unswept from here on. */
   private finishMark(): void {
     const { mem, gc } = this;
-    const { pacer, limiter, sweepPacing, pages, spans, log, now, checkMarks } = this.parts;
+    const { pacer, limiter, sweepPacing, pages, spans, log, now, checkMarks, observer } = this.parts;
     checkMarks?.();
     Atomics.store(mem, gc + G.marking, 0);
     Atomics.store(mem, gc + G.limiting, 0);
@@ -305,19 +270,25 @@ export class Cycle {
     const fresh = before.heapLive - mem[gc + G.liveAtBegin]! * BYTES;
     const marked = Math.min(this.sumOfWork(MARKED_BYTES) - this.f64[(gc + G.markedStart) >>> 1]! + Math.max(fresh, 0), before.heapLive);
     const assistTime = Atomics.load(mem, gc + G.assistUs) * 1000;
+    const { triggered, consMark, goalUtilization } = pacer;
+    const expectedWork = pacer.lastHeapScan + pacer.lastStackScan + before.globalsScan;
     pacer.endCycle(before, { now: at * 1e6, procs: this.threads().procs, assistTime, idleMarkTime: 0 });
-    limiter.startGCTransition(false, at * 1e6, { assistTime, idleTime: 0 }, cycle);
+    limiter.startGCTransition(false, at * 1e6, this.limiterTimes(), cycle);
     limiter.finishGCTransition(at * 1e6, cycle);
     Atomics.add(mem, gc + G.heapLive, Math.round((marked - before.heapLive) / BYTES));
     Atomics.store(mem, gc + G.heapScan, Math.round(Math.min(before.heapScanWork + Math.max(fresh, 0), marked) / BYTES));
     pacer.resetLive(marked, before);
+    observer.marked();
     pacer.commit(this.figures(), false);
-    this.publishTrigger();
+    this.publish();
     Atomics.store(mem, gc + G.pagesSwept, 0);
     Atomics.store(mem, gc + G.reclaimIndex, pages.firstPage);
     const inUse = pages.figures().inUse;
     sweepPacing.pace({ trigger: pacer.nextTrigger, heapLive: marked, pagesInUse: inUse, pagesSwept: 0 });
-    log.end({ at, reason: mem[gc + G.reason]!, before, marked, goal: pacer.lastHeapGoal, procs: this.threads().procs, assistNs: assistTime });
+    log.end({
+      at, reason: mem[gc + G.reason]!, before, marked, goal: pacer.lastHeapGoal, procs: this.threads().procs, assistNs: assistTime,
+      utilization: pacer.lastUtilization, goalUtilization, expectedWork, triggered, consMark,
+    });
     Atomics.store(mem, gc + G.sweeping, 1);
     // Before the phase: who acks SWEEP finds its cached spans stale.
     Atomics.store(mem, spans.heapSweepgen, (mem[spans.heapSweepgen]! + 2) | 0);
@@ -328,7 +299,7 @@ export class Cycle {
 
   private sweep(): number {
     const { mem, gc } = this;
-    const { sweeper, handshake, sweepPacing, pages } = this.parts;
+    const { sweeper, handshake, sweepPacing, pages, pacer, log, observer } = this.parts;
     const released = handshake.released(this.word(PHASE_SWEEP));
     for (let i = 0; i < SWEEP_BATCH; i++) {
       if (sweeper.sweepOne() !== 0) continue;
@@ -337,6 +308,12 @@ export class Cycle {
       // The pages that came free are in this P's caches, and a background thread has no use for them: of a small heap they are the better part.
       pages.flush();
       Atomics.store(mem, gc + G.sweeping, 0);
+      // A limit leaves the heap more now that what was swept is free, or less where it is free in spans that stay.
+      if (pacer.memoryLimit < NO_LIMIT) {
+        pacer.refresh(this.figures());
+        this.publishTrigger();
+      }
+      log.swept(mem[gc + G.cyclesBegun]!, observer.swept());
       this.setPhase(PHASE_OFF);
       Atomics.store(mem, gc + G.cyclesSwept, mem[gc + G.cyclesBegun]!);
       Atomics.notify(mem, gc + G.cyclesSwept);
@@ -348,7 +325,19 @@ export class Cycle {
   /** Computes goal and trigger anew, as after a setting has changed. The caller drives. */
   commit(): void {
     this.parts.pacer.commit(this.figures(), Atomics.load(this.mem, this.gc + G.sweeping) === 0);
+    this.publish();
+  }
+
+  /** CPU time of assists, of marking and of giving pages back. */
+  private limiterTimes(): LimiterTimes {
+    const { mem, gc } = this;
+    return { assistTime: (Atomics.load(mem, gc + G.assistUs) + Atomics.load(mem, gc + G.scavAssistUs)) * 1000, idleTime: 0 };
+  }
+
+  private publish(): void {
+    const { pacer, observer } = this.parts;
     this.publishTrigger();
+    observer.paced(pacer.nextGoal, pacer.lastHeapGoal);
   }
 
   private publishTrigger(): void {

@@ -41,7 +41,7 @@ const gcFields = {
   lostObjects: { access: "atomic", doc: "reachable objects that marking missed, as found by second marks (gcCheckMark)" },
   lostAddr: { access: "atomic", doc: "the address of the last of them" },
   lostFrom: { access: "atomic", doc: "the address of the word that led there" },
-  readLine: { access: "const", words: 7, doc: "padding" },
+  readLine: { access: "const", words: 6, doc: "padding" },
 
   heapLive: { access: "atomic", doc: "bytes live after the last cycle and allocated since, in units; whole spans when they are taken" },
   heapScan: { access: "atomic", doc: "of these, bytes that may hold pointers, in units" },
@@ -74,7 +74,7 @@ const gcFields = {
   assistUs: { access: "atomic", doc: "CPU time of assists in this cycle, in us" },
   markUs: { access: "atomic", doc: "CPU time of background markers in this cycle, in us" },
   maxStallUs: { access: "atomic", doc: "the longest that an operation of any thread was held up by the collector since this was last asked, in us" },
-  spare: { access: "const", doc: "room" },
+  scavAssistUs: { access: "atomic", doc: "CPU time in which allocating threads gave pages back, since this cycle began, in us" },
   beginAt: { access: "owner", words: 2, doc: "when the cycle began, in ms since 1970, as float64" },
   rootsAt: { access: "owner", words: 2, doc: "when its roots were marked" },
   roundAt: { access: "owner", words: 2, doc: "when its last round of flushing began" },
@@ -84,11 +84,11 @@ const gcFields = {
   gcNs: { access: "owner", words: 2, doc: "CPU time of collecting in all cycles, in ns, as float64" },
   scanStart: { access: "owner", words: 2, doc: "bytes that all markers had scanned when this cycle began, as float64" },
   markedStart: { access: "owner", words: 2, doc: "bytes that all markers had marked when this cycle began, as float64" },
-  noteLine: { access: "const", words: 2, doc: "padding" },
+  noteLine: { access: "const", words: 10, doc: "padding" },
 } as const;
 
 /** The layout of the collector's record: whole cache lines. */
-export const GcRecord: RecordLayout<keyof typeof gcFields> = record("gc", 112, gcFields);
+export const GcRecord: RecordLayout<keyof typeof gcFields> = record("gc", 96, gcFields);
 
 const cycleFields = {
   cycle: { access: "owner", words: 2, doc: "the cycle's number, from 1; 0: nothing noted yet; written last" },
@@ -107,10 +107,30 @@ const cycleFields = {
   procs: { access: "owner", words: 2, doc: "threads attached, workers included" },
   forced: { access: "owner", words: 2, doc: "1 when it was asked for" },
   maxStallNs: { access: "owner", words: 2, doc: "the longest that an operation was held up, from the end of the last cycle's marking to the end of this one's" },
+
+  assistWorkPerByte: { access: "owner", words: 2, doc: "the assist ratio that it began with" },
+  heapScan: { access: "owner", words: 2, doc: "bytes that might hold pointers when it began" },
+  goalAtBegin: { access: "owner", words: 2, doc: "its goal when it began, in bytes" },
+  dedicatedMarkWorkers: { access: "owner", words: 2, doc: "markers that the pacer asked for" },
+  fractionalUtilizationGoal: { access: "owner", words: 2, doc: "share of its time that each other P should have marked" },
+  utilization: { access: "owner", words: 2, doc: "share of the CPUs that marking took" },
+  goalUtilization: { access: "owner", words: 2, doc: "share that it should have taken" },
+  heapScanWork: { access: "owner", words: 2, doc: "bytes of the heap that were scanned" },
+  expectedWork: { access: "owner", words: 2, doc: "bytes, heap and roots, that were expected to be" },
+  triggered: { access: "owner", words: 2, doc: "live bytes at which the pacer saw it begin" },
+  consMark: { access: "owner", words: 2, doc: "the estimate of cons/mark that it was paced by" },
+
+  swept: { access: "owner", words: 2, doc: "the cycle's number once all is swept and what follows is written; 0 before" },
+  releasedBg: { access: "owner", words: 2, doc: "bytes given back to the system in the background since the last cycle was swept" },
+  releasedEager: { access: "owner", words: 2, doc: "bytes that allocating threads gave back since then" },
+  heapReleased: { access: "owner", words: 2, doc: "HeapReleased" },
+  heapInUse: { access: "owner", words: 2, doc: "HeapInuse" },
+  heapRetained: { access: "owner", words: 2, doc: "HeapSys - HeapReleased" },
+  controllerReset: { access: "owner", words: 2, doc: "1 when the scavenger's controller has failed since the last cycle was swept" },
 } as const;
 
-/** The layout of the figures kept of a cycle: all float64. */
-export const CycleFigures: RecordLayout<keyof typeof cycleFields> = record("gcCycle", 32, cycleFields);
+/** The layout of the figures kept of a cycle: all float64; what is told when it begins, when its marking ends, when it is swept. */
+export const CycleFigures: RecordLayout<keyof typeof cycleFields> = record("gcCycle", 80, cycleFields);
 
 const pFields = {
   phaseSeen: { access: "atomic", doc: "the phase word that this P has acked" },

@@ -3,10 +3,10 @@ export { BackgroundMarker } from "./background-marker.ts";
 export { findLost, walkReachable, type CheckMarkParts, type LostObject } from "./check-mark.ts";
 export { CpuLimiter, type LimiterTimes } from "./cpu-limiter.ts";
 export { CpuLimiterRecord } from "./cpu-limiter-record.ts";
-export {
-  ADVANCE_IDLE, ADVANCE_WAITING, ADVANCE_WORKED, Cycle, FORCE_PERIOD_MS, type CycleParts, type MemoryFigures,
-} from "./cycle.ts";
-export { CycleLog, traceLine, type CycleEnd, type CycleReport } from "./cycle-log.ts";
+export { ADVANCE_IDLE, ADVANCE_WAITING, ADVANCE_WORKED, Cycle, FORCE_PERIOD_MS } from "./cycle.ts";
+export { CycleLog, pacerLines, traceLine, type CycleEnd, type CyclePacing, type CyclePages, type CycleReport } from "./cycle-log.ts";
+export type { CycleObserver } from "./cycle-observer.ts";
+export type { CycleParts, MemoryFigures } from "./cycle-parts.ts";
 export { CYCLES_KEPT, CycleFigures, GREY_ENTRIES, GcProcessor, GcRecord, NO_TRIGGER, UNIT, gcTables, triggerWord } from "./gc-record.ts";
 export { formatGcTrace, formatPacerEnd, formatPacerStart, type GcTraceFigures, type PacerEndFigures, type PacerStartFigures } from "./gctrace.ts";
 export { Handshake, type Behind, type HeldUp, type Processors } from "./handshake.ts";

@@ -336,6 +336,10 @@ export class Pacer {
   get lastHeapGoal(): number {
     return this.f64[this.base + LAST_HEAP_GOAL]!;
   }
+  /** Share of the CPUs that a cycle should take. */
+  get goalUtilization(): number {
+    return this.f64[this.base + GOAL_UTILIZATION]!;
+  }
   get lastUtilization(): number {
     return this.f64[this.base + LAST_UTILIZATION]!;
   }
