@@ -51,8 +51,7 @@ export class PageCache {
 
   /** Pages of the block that are free and scavenged. */
   get scavenged(): number {
-    const mem = this.mem;
-    return popcount32(mem[this.at + SCAV]!) + popcount32(mem[this.at + SCAV + 1]!);
+    return scavengedPages(this.mem, this.at);
   }
 
   get empty(): boolean {
@@ -98,6 +97,11 @@ export class PageCache {
     this.scav = popcount32(scavLo & lo) + popcount32(scavHi & hi);
     return (mem[at + BASE]! + i) as PageIndex;
   }
+}
+
+/** Pages of the page cache at `at`, anybody's, that are free and scavenged. */
+export function scavengedPages(mem: Int32Array, at: Ptr): number {
+  return popcount32(mem[at + SCAV]!) + popcount32(mem[at + SCAV + 1]!);
 }
 
 /** The bits of one word that the range of `n` bits from bit `i` on covers; `i` counts from the word's bit 0, and may be outside it. */

@@ -13,7 +13,7 @@ import { record, type RecordLayout } from "@mallocgc/sysmem";
 export const ScavengerRecord: RecordLayout<
   | "gen" | "searchAddrBg" | "searchAddrForce" | "freeHwm" | "wake" | "releasedBg" | "releasedEager" | "failures" | "sharedLine"
   | "gcPercentGoal" | "memoryLimitGoal"
-  | "parked" | "sleepStart" | "sleepUntil" | "worked" | "sleepRatio" | "cooldown" | "errIntegral" | "errOverflow" | "inputOverflow" | "controllerReset" | "backgroundTime"
+  | "lastHeapInUse" | "parked" | "sleepStart" | "sleepUntil" | "worked" | "sleepRatio" | "cooldown" | "errIntegral" | "errOverflow" | "inputOverflow" | "controllerReset" | "backgroundTime"
 > = record("scavenger", 48, {
   gen: { access: "lock:heap", doc: "generation of the index: how many cycles have ended" },
   searchAddrBg: { access: "atomic", doc: "highest page that may be scavenged in the background; below 0: raised to -page and not seen yet; 0: none" },
@@ -27,6 +27,7 @@ export const ScavengerRecord: RecordLayout<
 
   gcPercentGoal: { access: "owner", words: 2, doc: "bytes to retain, by growth; Infinity: none, or met" },
   memoryLimitGoal: { access: "owner", words: 2, doc: "bytes to have ready, by memory limit; Infinity: none, or met" },
+  lastHeapInUse: { access: "owner", words: 2, doc: "bytes of spans in use when the last cycle's marking ended: the most of that cycle" },
   parked: { access: "owner", words: 2, doc: "1: the background thread has nothing to do until it is woken" },
   sleepStart: { access: "owner", words: 2, doc: "when its last batch ended, in ns" },
   sleepUntil: { access: "owner", words: 2, doc: "when its next batch is due, in ns; 0: it does not sleep" },

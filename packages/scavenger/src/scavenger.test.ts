@@ -29,7 +29,7 @@ describe("in the background", () => {
     const trace = t.scavenger.takeTrace(t.inUse(), t.released());
     expect([trace.releasedBg, trace.releasedEager]).toEqual([bytes, 0]);
     expect(t.scavenger.takeTrace(t.inUse(), t.released()).releasedBg, "each line counts anew").toBe(0);
-    expect(t.scavenger.step()).toBe(Infinity);
+    expect([t.scavenger.dueIn, t.scavenger.step()]).toEqual([Infinity, Infinity]);
     t.scavenger.ready();
     expect(t.scavenger.step(), "woken, and still nothing to do").toBe(Infinity);
     expect(t.scavenger.takeTrace(0, 0).releasedBg).toBe(0);
@@ -57,10 +57,12 @@ describe("in the background", () => {
     const sleep = t.scavenger.step();
     const calls = t.os.calls.length;
     expect(calls).toBeGreaterThan(0);
+    expect(t.scavenger.dueIn).toBe(sleep);
     t.clock += sleep - 10;
-    expect(t.scavenger.step()).toBe(10);
+    expect([t.scavenger.dueIn, t.scavenger.step()]).toEqual([10, 10]);
     expect(t.os.calls.length).toBe(calls);
     t.scavenger.ready();
+    expect(t.scavenger.dueIn).toBe(0);
     expect(t.scavenger.step()).not.toBe(10);
     expect(t.os.calls.length).toBeGreaterThan(calls);
     const again = t.os.calls.length;
@@ -88,10 +90,10 @@ describe("in the background", () => {
     const t = TestScavenger.create();
     const spans = t.allocMany(1024, 1);
     t.heap.flush();
-    t.scavenger.nextGen();
+    t.scavenger.marked(t.inUse());
     t.heap.free(spans.find((s) => t.heap.spans.base(s) === 5 * MIB)!);
     t.endCycle();
-    t.scavenger.pace({ memoryLimit: Number.MAX_SAFE_INTEGER, heapGoal: 1, lastHeapGoal: 1, lastHeapInUse: 0, heapRetained: t.heapRetained(), mappedReady: 0 });
+    t.scavenger.pace(0, 1);
     expect(t.scavenger.gcPercentGoal).toBe(0);
     t.drain();
     expect(t.os.calls, "its chunk is dense").toEqual([]);
@@ -106,8 +108,8 @@ describe("in the background", () => {
     const spans = t.allocMany(48, M);
     for (const s of spans.slice(30)) t.heap.free(s);
     t.heap.flush();
-    t.scavenger.nextGen();
-    t.scavenger.pace({ memoryLimit: t.limit, heapGoal: 10, lastHeapGoal: 1, lastHeapInUse: t.inUse(), heapRetained: t.heapRetained(), mappedReady: t.mappedReady() });
+    t.scavenger.marked(t.inUse());
+    t.scavenger.pace(10, 1);
     expect([t.scavenger.gcPercentGoal, t.scavenger.memoryLimitGoal]).toEqual([NO_GOAL, 47.5 * MIB]);
     t.scavenger.ready();
     t.drain();
@@ -266,6 +268,7 @@ describe("the operating system", () => {
     expect(t.scavenger.scavengeAll()).toBe(0);
     expect(t.heap.figures(t.caches)).toEqual(before);
     expect(t.scavenger.failures).toBe(2);
+    expect(t.refusals, "said once").toBe(1);
     expect(t.problems()).toEqual([]);
     t.os.refuse = false;
     const released = t.scavenger.scavengeAll();
@@ -277,6 +280,17 @@ describe("the operating system", () => {
     t.heap.flush();
     expect(t.scavenger.scavengeAll(), "until something in them is freed").toBe(left);
     expect(t.scavenger.failures).toBe(2);
+  });
+
+  test("is not looked for by a thread that has nothing to give back", () => {
+    const t = TestScavenger.create();
+    Object.defineProperty(t.os, "pageSize", { get: () => { throw new Error("looked for"); } });
+    t.limit = 64 * MIB;
+    for (const s of t.allocMany(10, M)) t.heap.free(s);
+    t.heap.flush();
+    t.scavenger.marked(t.inUse() + 20 * MIB);
+    t.scavenger.pace(1, 1);
+    expect([t.scavenger.gcPercentGoal, t.scavenger.memoryLimitGoal, t.scavenger.step(), t.scavenger.dueIn]).toEqual([NO_GOAL, NO_GOAL, Infinity, Infinity]);
   });
 
   test("that takes nothing back is never asked, and nothing is claimed", () => {

@@ -21,7 +21,7 @@ test("while threads allocate and free, and give back for a memory limit, another
   for (let round = 0; Atomics.load(shared, 0) === 0 && (Atomics.load(shared, 1) < ENOUGH || Atomics.load(shared, 2) < ENOUGH); round++) {
     if (round % 3 === 0) {
       t.endCycle();
-      t.scavenger.pace({ memoryLimit: Number.MAX_SAFE_INTEGER, heapGoal: 1, lastHeapGoal: 2, lastHeapInUse: t.inUse(), heapRetained: t.heapRetained(), mappedReady: 0 });
+      t.scavenger.pace(1, 2);
     }
     const before = t.os.calls.length;
     for (let ns = t.scavenger.step(); ns !== Infinity; ns = t.scavenger.step()) t.clock += ns;

@@ -9,11 +9,12 @@
  * All three do the same: find the highest chunk (scavenge-index.ts), have the page heap give its highest run of free pages back, and again. Any
  * number of threads may be at it. The heap lock is not held while the operating system works.
  *
- * After each cycle the collector says so: `nextGen` when marking has ended, `pace` when its goal is known, `ready` when all is swept: there is
+ * After each cycle the collector says so: `marked` when marking has ended, `pace` when its goal is known, `ready` when all is swept: there is
  * something to give back only then. Between two cycles the background work ends when both goals are met, or nothing is left that may go.
  *
  * Where pages cannot be released, nothing is done and nothing counted. A release that the operating system refuses is counted and changes no figure;
- * the work at hand ends, and the chunk is left alone until something in it is freed.
+ * the work at hand ends, and the chunk is left alone until something in it is freed. The operating system is asked for last: a thread that never has
+ * anything to give back never opens the way to it.
  *
  * An object per thread over state that is in the region. Every thread of the heap makes one, whether it gives pages back or not: it keeps the
  * index. `step`, `pace` and `takeTrace` are for one thread at a time: the one that drives the cycle. Times and figures come from an environment,
@@ -36,6 +37,7 @@ const PARKED = R.parked >>> 1;
 const SLEEP_START = R.sleepStart >>> 1;
 const SLEEP_UNTIL = R.sleepUntil >>> 1;
 const CONTROLLER_RESET = R.controllerReset >>> 1;
+const LAST_HEAP_IN_USE = R.lastHeapInUse >>> 1;
 const BACKGROUND_TIME = R.backgroundTime >>> 1;
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 
@@ -55,6 +57,8 @@ export interface ScavengerEnvironment {
   limiting(): boolean;
   /** An allocating thread has given pages back for so long: assist time, for the CPU limiter. */
   assisted(ns: number): void;
+  /** The operating system has refused a release, for the first time in this heap. */
+  refused(): void;
 }
 
 /** How a scavenger works. */
@@ -144,23 +148,43 @@ export class Scavenger implements GrowthObserver, Quanta {
 
   // What the collector says.
 
-  /** Marking has ended: chunks that were not dense in the last generation, nor are now, may be given back in the background. Takes the heap lock. */
-  nextGen(): void {
+  /**
+   * Marking has ended, with spans of `heapInUse` bytes in use. A generation ends: chunks that were not dense in it, nor are now, may be given back in the
+   * background. Takes the heap lock.
+   */
+  marked(heapInUse: number): void {
+    this.f64[this.base + LAST_HEAP_IN_USE] = heapInUse;
     this.mutexes.lock(this.heap.lockWord, RANK_HEAP);
     this.index.nextGen();
     this.mutexes.unlock(this.heap.lockWord, RANK_HEAP);
   }
 
-  /** A cycle has ended, or a setting was changed: the goals are made anew. */
-  pace(figures: Omit<GoalFigures, "pageSize">): void {
-    const all: GoalFigures = { ...figures, pageSize: this.os.pageSize === 0 ? PAGE_SIZE : this.os.pageSize };
-    this.f64[this.base + PERCENT_GOAL] = paceGcPercent(all);
-    this.f64[this.base + LIMIT_GOAL] = paceMemoryLimit(all);
+  /**
+   * A cycle has ended, or a setting was changed: the goals are made anew. `heapGoal` is what the live bytes may grow to, `lastHeapGoal` what the last cycle's
+   * might; 0 before the first.
+   */
+  pace(heapGoal: number, lastHeapGoal: number): void {
+    const { env, f64, base } = this;
+    const figures = {
+      memoryLimit: env.memoryLimit(), heapGoal, lastHeapGoal, lastHeapInUse: f64[base + LAST_HEAP_IN_USE]!, heapRetained: env.heapRetained(), mappedReady: env.mappedReady(),
+    };
+    // Not rounded to pages, a goal is smaller: if that is met, so is the real one, and nobody has to know how large a page is.
+    const met = paceGcPercent({ ...figures, pageSize: 1 }) === NO_GOAL && paceMemoryLimit({ ...figures, pageSize: 1 }) === NO_GOAL;
+    const all: GoalFigures = { ...figures, pageSize: met || this.os.pageSize === 0 ? PAGE_SIZE : this.os.pageSize };
+    f64[base + PERCENT_GOAL] = met ? NO_GOAL : paceGcPercent(all);
+    f64[base + LIMIT_GOAL] = met ? NO_GOAL : paceMemoryLimit(all);
   }
 
   /** There may be work: the next {@link step} looks, even if it comes early. Any thread; it is the caller who wakes the background thread. */
   ready(): void {
     Atomics.store(this.mem, this.at + WAKE, 1);
+  }
+
+  /** After how many ns {@link step} has something to do; Infinity: not before {@link ready}. Plain reads: what they miss, the next call sees. */
+  get dueIn(): number {
+    const { mem, f64, base } = this;
+    if (mem[this.at + WAKE] !== 0) return 0;
+    return f64[base + PARKED] !== 0 ? Infinity : Math.max(0, f64[base + SLEEP_UNTIL]! - this.env.now());
   }
 
   // The ways to give back.
@@ -170,7 +194,6 @@ export class Scavenger implements GrowthObserver, Quanta {
    * A batch takes about a millisecond, and one release by the operating system at most more.
    */
   step(): number {
-    if (this.os.pageSize === 0) return Infinity;
     const { mem, f64, base, env } = this;
     const woken = Atomics.exchange(mem, this.at + WAKE, 0) === 1;
     if (f64[base + PARKED] !== 0) {
@@ -183,8 +206,9 @@ export class Scavenger implements GrowthObserver, Quanta {
       f64[base + SLEEP_UNTIL] = 0;
       this.pacing.slept(now - f64[base + SLEEP_START]!, env.procs());
     }
-    const released = this.pacing.run(this, this.os.pageSize);
-    f64[base + BACKGROUND_TIME] = f64[base + BACKGROUND_TIME]! + this.pacing.worked;
+    const { pageSize } = this.os;
+    const released = pageSize === 0 ? 0 : this.pacing.run(this, pageSize);
+    if (pageSize !== 0) f64[base + BACKGROUND_TIME] = f64[base + BACKGROUND_TIME]! + this.pacing.worked;
     if (released === 0) {
       f64[base + PARKED] = 1;
       return Infinity;
@@ -202,7 +226,7 @@ export class Scavenger implements GrowthObserver, Quanta {
     const { env } = this;
     const memoryLimit = env.memoryLimit();
     const goal = this.gcPercentGoal;
-    if (this.os.pageSize === 0 || (memoryLimit >= NO_LIMIT && (goal === NO_GOAL || grown === 0))) return;
+    if (memoryLimit >= NO_LIMIT && (goal === NO_GOAL || grown === 0)) return;
     // Go decides before the pages are counted as in use; here they are already, so they come off.
     const counted = used * PAGE_SIZE;
     const figures: AssistFigures = {
@@ -216,7 +240,7 @@ export class Scavenger implements GrowthObserver, Quanta {
     };
     const overLimit = limitOverage(figures);
     const nbytes = Math.max(overLimit, growthOverage(figures));
-    if (nbytes === 0) return;
+    if (nbytes === 0 || this.os.pageSize === 0) return;
     const start = env.now();
     const released = this.release(nbytes, overLimit > 0, true);
     Atomics.add(this.mem, this.at + RELEASED_EAGER, released / PAGE_SIZE);
@@ -299,7 +323,7 @@ export class Scavenger implements GrowthObserver, Quanta {
       const max = Math.min(Math.ceil((nbytes - released) / PAGE_SIZE), heap.config.chunkPages);
       const npages = heap.scavengeOne(this.os, page >>> log, max, this.hugePages);
       if (npages < 0) {
-        Atomics.add(this.mem, this.at + FAILURES, 1);
+        if (Atomics.add(this.mem, this.at + FAILURES, 1) === 0) this.env.refused();
         break;
       }
       released += npages * PAGE_SIZE;

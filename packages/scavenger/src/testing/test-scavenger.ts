@@ -45,6 +45,8 @@ export class TestScavenger implements ScavengerEnvironment {
   limit: number = Number.MAX_SAFE_INTEGER;
   limits = false;
   assistTime = 0;
+  /** How often it was said that the operating system refuses. */
+  refusals = 0;
   threads = 1;
 
   constructor(region: Region, config: HeapConfig, id = 0, options: ScavengerOptions = {}) {
@@ -77,8 +79,7 @@ export class TestScavenger implements ScavengerEnvironment {
     return this.threads;
   }
   heapRetained(): number {
-    const { mapped, released } = this.heap.figures(this.caches);
-    return (mapped - released) * PAGE_SIZE;
+    return this.heap.retained(this.caches) * PAGE_SIZE;
   }
   mappedReady(): number {
     return this.heapRetained();
@@ -91,6 +92,10 @@ export class TestScavenger implements ScavengerEnvironment {
   }
   assisted(ns: number): void {
     this.assistTime += ns;
+  }
+
+  refused(): void {
+    this.refusals++;
   }
 
   /** HeapInuse, in bytes. */
@@ -118,10 +123,8 @@ export class TestScavenger implements ScavengerEnvironment {
   /** A cycle has ended, with goals that make the heap retain what is in use, and a tenth. */
   endCycle(): void {
     this.heap.flush();
-    this.scavenger.nextGen();
-    this.scavenger.pace({
-      memoryLimit: this.limit, heapGoal: 1, lastHeapGoal: 1, lastHeapInUse: this.inUse(), heapRetained: this.heapRetained(), mappedReady: this.mappedReady(),
-    });
+    this.scavenger.marked(this.inUse());
+    this.scavenger.pace(1, 1);
     this.scavenger.ready();
   }
 
@@ -136,6 +139,8 @@ export class TestScavenger implements ScavengerEnvironment {
 
   /** Everything that is wrong with the heap or the index. */
   problems(): unknown[] {
-    return [...this.heap.verifyPages(this.caches), ...this.scavenger.verify()];
+    const { inUse, free } = this.heap.figures(this.caches);
+    const retained = this.heap.retained(this.caches) === inUse + free ? [] : ["retained is not what is in use or free"];
+    return [...this.heap.verifyPages(this.caches), ...this.scavenger.verify(), ...retained];
   }
 }
