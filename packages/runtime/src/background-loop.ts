@@ -2,13 +2,14 @@
  * What a background thread of a heap does: it is a P that is never in a turn; it drives the cycle, or marks for whoever drives it, and sleeps
  * when there is nothing to do.
  *
- *     loop: in the driver's seat    advance the cycle
+ *     loop: in the driver's seat    advance the cycle; when none is wanted, give memory back, if that is due
  *           else                    mark for about a budget, if there is anything to take
  *           nothing came of it      sleep on the word `wake`: until somebody wants a cycle, acks, ends a turn, or a time has passed
  *
  * It ends when the heap is closed and no other thread is attached.
  */
 import { ADVANCE_IDLE, ADVANCE_WAITING, ADVANCE_WORKED, GcRecord } from "@mallocgc/gc";
+import type { Scavenger } from "@mallocgc/scavenger";
 import { BACKGROUND_BUDGET, Collector } from "./collector.ts";
 import { HeapError } from "./errors.ts";
 import { HEADER_PTR, HEAP_OPEN, HeapHeader } from "./header.ts";
@@ -19,7 +20,7 @@ const G = GcRecord.offset;
 const { state: H_STATE } = HeapHeader.offset;
 /** Asleep while Ps have to poll: a wake-up may be lost with a thread that dies. */
 const WAITING_MS = 10;
-/** Asleep while nothing is wanted: often enough to notice the periodic cycle. */
+/** Asleep while nothing is wanted, and the scavenger is not due before: often enough to notice the periodic cycle. */
 const IDLE_MS = 1000;
 /** A turn that holds a cycle up for so long is worth a warning. */
 const LONG_TURN_MS = 2000;
@@ -41,15 +42,16 @@ export function runInBackground(handle: unknown, warn: WarnLongTurn): void {
     allocBytes: () => 0 as never,
     refOfView: () => -1,
   });
+  const { scavenger } = layers.scavenging;
   const warned = new LongTurns(collector, warn);
   Atomics.add(mem, gc + G.workers, 1);
   while (!isLeft(layers, Atomics.load(mem, gc + G.workers))) {
     const seen = Atomics.load(mem, gc + G.wake);
-    const result = workOnce(collector);
+    const result = workOnce(collector, scavenger);
     if (result === ADVANCE_WORKED) continue;
     if (result === ADVANCE_WAITING) warned.look();
     Atomics.add(mem, gc + G.idleMarkers, 1);
-    Atomics.wait(mem, gc + G.wake, seen, result === ADVANCE_IDLE ? IDLE_MS : WAITING_MS);
+    Atomics.wait(mem, gc + G.wake, seen, result === ADVANCE_IDLE ? Math.min(IDLE_MS, scavenger.dueIn / 1e6) : WAITING_MS);
     Atomics.sub(mem, gc + G.idleMarkers, 1);
   }
   Atomics.sub(mem, gc + G.workers, 1);
@@ -67,11 +69,13 @@ function joinUnlessClosed(handle: unknown): Joined | undefined {
   }
 }
 
-function workOnce(collector: Collector): number {
+function workOnce(collector: Collector, scavenger: Scavenger): number {
   const { cycle, background } = collector;
   if (!cycle.tryDrive()) return background.run(BACKGROUND_BUDGET) > 0 ? ADVANCE_WORKED : ADVANCE_WAITING;
   try {
-    return cycle.advance(BACKGROUND_BUDGET);
+    const result = cycle.advance(BACKGROUND_BUDGET);
+    if (result === ADVANCE_IDLE) scavenger.step();
+    return result;
   } finally {
     cycle.stopDriving();
   }

@@ -260,15 +260,15 @@ describe("options and settings", () => {
   test("setGCPercent returns the old value, and moves the trigger at once", () => {
     const { heap } = scene({ heapMinimum: MIB });
     const { trigger } = heap.gcStats();
-    expect([heap.setGCPercent(200), heap.setGCPercent(-1)]).toEqual([100, 200]);
+    expect([heap.debug.setGCPercent(200), heap.debug.setGCPercent(-1)]).toEqual([100, 200]);
     expect(heap.gcStats().trigger).toBe(Infinity);
-    expect(heap.setGCPercent(100)).toBe(-1);
+    expect(heap.debug.setGCPercent(100)).toBe(-1);
     expect(heap.gcStats().trigger).toBe(trigger);
   });
 
   test("setMemoryLimit returns the old value, Infinity for none, and below 0 only asks", () => {
     const { heap } = scene();
-    expect([heap.setMemoryLimit(8 * MIB), heap.setMemoryLimit(-1), heap.setMemoryLimit(Infinity), heap.setMemoryLimit(-1)]).toEqual([Infinity, 8 * MIB, 8 * MIB, Infinity]);
+    expect([heap.debug.setMemoryLimit(8 * MIB), heap.debug.setMemoryLimit(-1), heap.debug.setMemoryLimit(Infinity), heap.debug.setMemoryLimit(-1)]).toEqual([Infinity, 8 * MIB, 8 * MIB, Infinity]);
   });
 
   test("a memory limit begins cycles though gcPercent is off", () => {
@@ -281,8 +281,8 @@ describe("options and settings", () => {
   test("settings are the heap's, not the thread's", () => {
     const { heap } = scene();
     const other = attachHeap(heap.handle);
-    heap.setGCPercent(50);
-    expect(other.setGCPercent(100)).toBe(50);
+    heap.debug.setGCPercent(50);
+    expect(other.debug.setGCPercent(100)).toBe(50);
     other.detach();
   });
 });

@@ -5,7 +5,7 @@ import { CYCLES_KEPT, GcRecord, NO_LIMIT, NO_TRIGGER, PHASE_NAMES, PHASE_OFF, ST
 import { pause, type Ptr } from "@mallocgc/sysmem";
 import type { Allocator } from "./allocator.ts";
 import { Collector } from "./collector.ts";
-import { HeapError, describeValue } from "./errors.ts";
+import { HeapError } from "./errors.ts";
 import { FLAG_CHECKS } from "./header.ts";
 import type { Layers } from "./layers.ts";
 import { NamedRoots } from "./named-roots.ts";
@@ -117,17 +117,20 @@ export class Collected {
     return reports;
   }
 
-  /** Sets Go's GOGC and returns the old value; -1 is off. */
+  /** Sets Go's GOGC, an integer, and returns the old value; -1 is off. */
   setGCPercent(percent: number): number {
-    if (!Number.isInteger(percent)) throw new HeapError("ERR_OPTION", `gcPercent is an integer, below 0 for off, not ${describeValue(percent)}`);
     return this.change(() => this.collector.pacer.setGCPercent(percent));
   }
 
-  /** Sets Go's GOMEMLIMIT, in bytes, and returns the old value; below 0 only asks. Infinity is none. */
+  /** Sets Go's GOMEMLIMIT, in bytes from 0, and returns the old value; Infinity is none. */
   setMemoryLimit(bytes: number): number {
-    if (typeof bytes !== "number" || Number.isNaN(bytes)) throw new HeapError("ERR_OPTION", `memoryLimit is a number of bytes, Infinity for none, not ${describeValue(bytes)}`);
-    const old = this.change(() => this.collector.pacer.setMemoryLimit(bytes));
-    return old === NO_LIMIT ? Infinity : old;
+    const { scavenging } = this.layers;
+    return this.change(() => {
+      const old = scavenging.memoryLimit;
+      scavenging.memoryLimit = Math.floor(bytes);
+      this.collector.pacer.setMemoryLimit(bytes);
+      return old;
+    });
   }
 
   /** Changes a setting from the driver's seat, so that no cycle is computed from half of it. */
@@ -146,11 +149,15 @@ export class Collected {
       return old;
     } finally {
       cycle.stopDriving();
+      // There may be more to give back now, or a cycle due.
+      this.layers.scavenging.scavenger.ready();
+      this.wakeWorkers();
     }
   }
 
   /** This thread leaves: its roots are let go, its turn ends, and what it has cached goes back, by `release`, while nobody else may act for it. */
   leave(release: () => void): void {
+    this.collector.idle.stop();
     this.collector.roots.leave();
     this.collector.turns.close();
     this.collector.mutator.claimSelf();

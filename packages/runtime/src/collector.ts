@@ -18,6 +18,7 @@ import { PAGE_SIZE, type Addr, type Ptr, type Region } from "@mallocgc/sysmem";
 import type { CollectorHooks } from "./allocator.ts";
 import { allSpans } from "./all-spans.ts";
 import { HeapError, HeapExhaustedError } from "./errors.ts";
+import { IdleWork } from "./idle-work.ts";
 import { FLAG_CHECK_MARK } from "./header.ts";
 import type { Layers } from "./layers.ts";
 import { readMemory } from "./mem-stats.ts";
@@ -34,6 +35,8 @@ export const BACKGROUND_BUDGET: number = 256 << 10;
 const STEP_BUDGET: number = 32 << 10;
 /** How long a thread without background workers drives the cycle between two turns. */
 const STEP_MS = 0.2;
+/** The same when the thread has nothing else to do. */
+const IDLE_STEP_MS = 1;
 /** Between two looks at a cycle that waits for others. */
 const POLL_MS = 2;
 /** How long `makeRoom` goes on with a cycle that is past its grace period. */
@@ -66,6 +69,7 @@ export class Collector implements CollectorHooks {
   readonly pacer: Pacer;
   readonly specials: Specials;
   readonly objects: ObjectMap;
+  readonly idle: IdleWork;
   private readonly region: Region;
   private readonly mem: Int32Array;
   private readonly gcAt: Ptr;
@@ -97,6 +101,7 @@ export class Collector implements CollectorHooks {
     layers.cache.connect(this.refill);
     this.objects = new ObjectMap(region, spans);
     this.turns = new Turns(this.mutator, this);
+    this.idle = new IdleWork({ run: () => { this.workIdle(); }, next: () => this.idleDelay() });
     this.roots = new Roots(this.rootHost(processorId, checks, host));
     this.checkParts = { region, spans, marks, objects: this.objects, finder: pages, roots: this.roots.sources };
     const others = this.processorsView();
@@ -106,6 +111,7 @@ export class Collector implements CollectorHooks {
       forEachFinalizer: (visit) => { this.specials.forEachFinalizer(visit); },
       rescan: () => { this.rescan(); },
       memory: () => readMemory(layers),
+      observer: layers.scavenging,
       checkMarks: (layers.config.flags & FLAG_CHECK_MARK) === 0 ? undefined : () => { this.checkMarks(); },
       now: () => performance.timeOrigin + performance.now(),
     });
@@ -230,13 +236,49 @@ export class Collector implements CollectorHooks {
     this.roots.turnStart();
   }
 
-  /** Where no background thread drives the cycle, or those there are get no processor and the heap grows far beyond its goal, does a piece of it. */
+  /**
+   * Where no background thread drives the cycle, or those there are get no processor and the heap grows far beyond its goal, does a piece of it. And where there is none,
+   * gives memory back.
+   */
   step(): void {
     const mem = this.mem;
     const gc = this.gcAt;
     // Plain reads: what they miss, the next turn's end sees.
-    if ((mem[gc + G.workers] !== 0 && !this.isFarBehind()) || (phaseOf(mem[gc + G.phase]!) === PHASE_OFF && mem[gc + G.wanted] === 0)) return;
-    this.drive(STEP_BUDGET, STEP_MS);
+    const alone = mem[gc + G.workers] === 0;
+    if (!alone && !this.isFarBehind()) return;
+    if (this.cycleIsDue()) this.drive(STEP_BUDGET, STEP_MS);
+    if (!alone) return;
+    this.scavenge();
+    this.idle.plan();
+  }
+
+  /** As `step`, with nothing else waiting for this thread. */
+  private workIdle(): void {
+    if (this.mem[this.gcAt + G.workers] !== 0) return;
+    if (this.cycleIsDue()) this.drive(BACKGROUND_BUDGET, IDLE_STEP_MS);
+    this.scavenge();
+  }
+
+  private cycleIsDue(): boolean {
+    return phaseOf(this.mem[this.gcAt + G.phase]!) !== PHASE_OFF || this.mem[this.gcAt + G.wanted] !== 0;
+  }
+
+  /** In how many ms this thread has something to do, where no background thread does it. */
+  private idleDelay(): number {
+    if (this.mem[this.gcAt + G.workers] !== 0) return Infinity;
+    if (this.cycleIsDue()) return POLL_MS;
+    return this.layers.scavenging.scavenger.dueIn / 1e6;
+  }
+
+  /** Gives memory back in the background, if that is due. */
+  private scavenge(): void {
+    const { scavenger } = this.layers.scavenging;
+    if (scavenger.dueIn !== 0 || !this.cycle.tryDrive()) return;
+    try {
+      scavenger.step();
+    } finally {
+      this.cycle.stopDriving();
+    }
   }
 
   private isFarBehind(): boolean {

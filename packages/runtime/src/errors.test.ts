@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { inspect } from "node:util";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { HeapError, HeapExhaustedError, attachHeap, createHeap, type Heap, type HeapOptions } from "./index.ts";
-import { HEADER_PTR, HeapHeader } from "./header.ts";
+import { HEADER_PTR, HeapHeader, LAYOUT_VERSION } from "./header.ts";
 import { COLLECTED_CASES, CollectedScene } from "./testing/error-cases.ts";
 
 const MIB = 1 << 20;
@@ -107,6 +107,8 @@ const afterLeaving: Record<string, Case["call"]> = {
   flush: ({ heap }) => heap.flush(),
   freeOSMemory: ({ heap }) => heap.freeOSMemory(),
   osBackend: ({ heap }) => heap.osBackend,
+  osFailures: ({ heap }) => heap.osFailures,
+  "debug.setMemoryLimit": ({ heap }) => heap.debug.setMemoryLimit(-1),
   detach: ({ heap }) => heap.detach(),
   close: ({ heap }) => heap.close(),
 };
@@ -115,7 +117,7 @@ const create: Case["call"] = (_scene, options: HeapOptions) => createHeap(option
 const attach: Case["call"] = (_scene, handle) => attachHeap(handle);
 const option = (name: string, ...values: readonly unknown[]): Case => ({ values: given(...values.map((value) => ({ [name]: value }))), call: create });
 const memory = (bytes: number, shared: boolean): unknown => new WebAssembly.Memory({ initial: bytes / 65536, maximum: bytes / 65536, shared });
-const handleOf = (memory: unknown): unknown => ({ type: "mallocgc.heap", layoutVersion: 2, memory });
+const handleOf = (memory: unknown): unknown => ({ type: "mallocgc.heap", layoutVersion: LAYOUT_VERSION, memory });
 
 const CASES: Record<string, Case> = {
   "mallocgc: a size that is no number": { values: given(...NO_NUMBERS), call: (s, size) => [s.heap.mallocgc(size)] },
@@ -201,7 +203,7 @@ const CASES: Record<string, Case> = {
       attachHeap(handle);
     },
   },
-  "attachHeap: a handle of another version": { values: ({ heap }) => [0, 1, 3, undefined, "2"].map((layoutVersion) => ({ ...heap.handle, layoutVersion })), call: attach },
+  "attachHeap: a handle of another version": { values: ({ heap }) => [0, 1, LAYOUT_VERSION - 1, LAYOUT_VERSION + 1, undefined, String(LAYOUT_VERSION)].map((layoutVersion) => ({ ...heap.handle, layoutVersion })), call: attach },
   "attachHeap: a heap of another version, or laid out differently": {
     values: given(["version", 1], ["version", 0], ["fingerprint", 0], ["maxThreads", 63]),
     call: (_scene, [field, value]: [keyof typeof HeapHeader.offset, number]) => {
@@ -219,6 +221,20 @@ const CASES: Record<string, Case> = {
       return [handle];
     },
     call: attach,
+  },
+  "createHeap: a malformed MALLOCGC_PERCENT, MALLOCGC_MEMLIMIT or MALLOCGC_DEBUG in the environment": {
+    values: given(
+      ["MALLOCGC_PERCENT", "50%"], ["MALLOCGC_PERCENT", "-5"], ["MALLOCGC_PERCENT", "1e2"], ["MALLOCGC_MEMLIMIT", "512 MiB"], ["MALLOCGC_MEMLIMIT", "512MB"], ["MALLOCGC_MEMLIMIT", "-1"],
+      ["MALLOCGC_MEMLIMIT", "8388608TiB"], ["MALLOCGC_DEBUG", "gctrace"], ["MALLOCGC_DEBUG", "gctrace=1,"], ["MALLOCGC_DEBUG", "gotrace=1"],
+    ),
+    call: (_scene, [name, value]: [string, string]) => {
+      vi.stubEnv(name, value);
+      try {
+        createHeap({ gc: false, maxBytes: MIB });
+      } finally {
+        vi.unstubAllEnvs();
+      }
+    },
   },
   "attachHeap: a heap with all its threads attached": { values: given(createHeap({ gc: false, maxBytes: MIB, maxThreads: 1 }).handle), call: attach },
 };

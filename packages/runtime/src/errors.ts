@@ -3,6 +3,7 @@
 /** The codes of {@link HeapError}; the README has a table of what raises which. */
 export type HeapErrorCode =
   | "ERR_OPTION"
+  | "ERR_ENVIRONMENT"
   | "ERR_SIZE"
   | "ERR_ADDRESS"
   | "ERR_ADDRESS_NIL"

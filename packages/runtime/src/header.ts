@@ -8,7 +8,7 @@ import { record, type Ptr, type RecordLayout, type TableSpec } from "@mallocgc/s
 /** "mgc1", the first word of every heap. */
 export const MAGIC = 0x3163676d;
 /** Raised whenever a record or table of the region changes its meaning. */
-export const LAYOUT_VERSION = 2;
+export const LAYOUT_VERSION = 3;
 
 /** The heap takes threads. */
 export const HEAP_OPEN = 1;
@@ -35,7 +35,8 @@ const fields = {
   flags: { access: "const", doc: "1 collected, 2 checks, 4 gccheckmark, 8 clobberfree" },
   typeLock: { access: "atomic", doc: "the types lock" },
   typeList: { access: "atomic", doc: "the newest type record; each leads to the one before" },
-  spare: { access: "const", words: 4, doc: "room for what comes" },
+  memoryLimit: { access: "owner", words: 2, doc: "soft limit in bytes, as float64, Infinity: none; by whoever sets it, one store" },
+  spare: { access: "const", words: 2, doc: "room for what comes" },
   zero: { access: "const", words: 2, doc: "where allocations of no bytes point" },
 } as const;
 

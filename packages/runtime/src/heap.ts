@@ -5,17 +5,19 @@
  * refuses everything with `ERR_HEAP_DETACHED`.
  */
 import { traceLine, type CycleReport } from "@mallocgc/gc";
-import { SysmemError, WASM_PAGE_SIZE, createRegion, openOsPages, type Addr, type OsPages, type Region } from "@mallocgc/sysmem";
+import { SysmemError, WASM_PAGE_SIZE, createRegion, type Addr, type OsPages, type Region } from "@mallocgc/sysmem";
 import { Allocator } from "./allocator.ts";
 import { bury } from "./bury.ts";
 import { Collected, type GcStats, type HeapEvents } from "./collected.ts";
+import { processEnvironment, withEnvironment } from "./environment.ts";
 import { HeapError, describeValue, detached } from "./errors.ts";
 import { HEADER_PTR, HEAP_CLOSED, HEAP_OPEN, HeapHeader, LAYOUT_VERSION, MAGIC } from "./header.ts";
+import { HeapDebug } from "./heap-debug.ts";
 import { joinByHandle, joinHeap, type HeapHandle, type Joined } from "./join.ts";
 import { Collector } from "./collector.ts";
 import { heapFingerprint, isCollected, planHeap, type Layers } from "./layers.ts";
 import { readMemStats, sizeClassStats, type MemStats, type SizeClassStats } from "./mem-stats.ts";
-import { resolveOptions, type HeapConfig, type HeapOptions } from "./options.ts";
+import { resolveOptions, type HeapConfig, type HeapOptions, type TraceOptions } from "./options.ts";
 import type { NamedRoots } from "./named-roots.ts";
 import type { Cleanup } from "./roots/callbacks.ts";
 import type { Handle } from "./roots/handle.ts";
@@ -25,6 +27,7 @@ import type { Unique, UniqueValue } from "./roots/unique.ts";
 import type { Weak } from "./roots/weak.ts";
 import { describeSpan, type SpanInfo } from "./span-info.ts";
 import { startWorkers } from "./start-worker.ts";
+import { TraceWriter } from "./trace-writer.ts";
 import { describeType, type ObjectType } from "./types/declare.ts";
 import type { Bound, BoundType, Init, NameOf, View } from "./types/infer.ts";
 import type { Ref } from "./types/ref.ts";
@@ -57,10 +60,11 @@ export class Heap {
   private allocator: Allocator;
   private collectedPart: Collected | undefined;
   private turns: TurnGate;
-  private os: OsPages | undefined;
+  private readonly debugPart: HeapDebug;
+  private trace: TraceWriter | undefined;
 
   /** @internal Heaps come from `createHeap` and `attachHeap`. */
-  constructor({ layers, processorId }: Joined, events: HeapEvents) {
+  constructor({ layers, processorId }: Joined, events: HeapEvents, trace: TraceOptions = {}) {
     this.processorId = processorId;
     this.maxBytes = layers.config.maxBytes;
     this.isCollected = isCollected(layers.config);
@@ -71,7 +75,8 @@ export class Heap {
       : undefined;
     this.turns = this.collectedPart?.collector.turns ?? BY_HAND;
     this.allocator = this.collectedPart?.allocator ?? new Allocator(layers.region, layers, ZERO_ADDR);
-    this.os = undefined;
+    this.debugPart = new HeapDebug({ isCollected: this.isCollected, layers: () => this.attached(), collected: () => this.collected() });
+    this.trace = TraceWriter.isOn(trace) ? new TraceWriter(layers, this.collectedPart?.collector.log, trace) : undefined;
   }
 
   /**
@@ -188,13 +193,15 @@ export class Heap {
   // Cycles.
 
   /** A whole cycle that begins after this call: resolves when garbage of before is swept. Ends the turn. @throws HeapError `ERR_TURN` inside `turn`. */
-  gc(): Promise<void> {
-    return this.collected().collector.gc();
+  async gc(): Promise<void> {
+    await this.collected().collector.gc();
+    this.trace?.look();
   }
 
   /** As `gc`, blocking this thread. */
   gcSync(): void {
     this.collected().collector.gcSync();
+    this.trace?.look();
   }
 
   /** The collector's figures of now. */
@@ -212,14 +219,9 @@ export class Heap {
     return this.gcCycles(after).map(traceLine);
   }
 
-  /** Sets growth that begins a cycle, in per cent, and returns the old value; -1: none. Go's debug.SetGCPercent. @throws HeapError `ERR_OPTION`. */
-  setGCPercent(percent: number): number {
-    return this.collected().setGCPercent(percent);
-  }
-
-  /** Sets the soft limit in bytes and returns the old value; below 0 only asks. Go's debug.SetMemoryLimit. @throws HeapError `ERR_OPTION`. */
-  setMemoryLimit(bytes: number): number {
-    return this.collected().setMemoryLimit(bytes);
+  /** Settings that can be changed while the heap runs: what Go has in `runtime/debug`. */
+  get debug(): HeapDebug {
+    return this.debugPart;
   }
 
   // Blocks.
@@ -291,18 +293,32 @@ export class Heap {
   }
 
   /**
-   * Gives all free pages back to the operating system and returns how many bytes that were: 0 where it has no way to take them (browsers, or
-   * Node without `node:ffi` and without the optional package koffi).
+   * Gives all free memory back to the operating system and returns how many bytes that were; of a collected heap after a whole cycle, for which this thread is blocked
+   * as by `gcSync`. Go's debug.FreeOSMemory. 0 where there is no way to take pages (browsers, or Node without `node:ffi` and without the optional package koffi).
+   *
+   * @throws HeapError `ERR_TURN` inside `turn`.
    */
   freeOSMemory(): number {
-    const layers = this.owned();
-    layers.releaseAll();
-    return layers.pages.scavengeAll(this.osPages());
+    const layers = this.attached();
+    if (this.isCollected) this.gcSync();
+    return this.scavengeAll(layers);
+  }
+
+  /** As `freeOSMemory`, but for the cycle the event loop goes on. */
+  async freeOSMemoryAsync(): Promise<number> {
+    this.attached();
+    if (this.isCollected) await this.gc();
+    return this.scavengeAll(this.attached());
   }
 
   /** How pages go back to the operating system here: "node:ffi", "koffi" or "none". */
   get osBackend(): OsPages["backend"] {
-    return this.osPages().backend;
+    return this.attached().scavenging.os.backend;
+  }
+
+  /** How often the operating system has refused to take pages back. They stay resident, and no figure counts them as released. */
+  get osFailures(): number {
+    return this.attached().scavenging.scavenger.failures;
   }
 
   /**
@@ -318,12 +334,14 @@ export class Heap {
   /** This thread leaves the heap. Blocks stay; what this thread had cached goes back to all. */
   detach(): void {
     const layers = this.attached();
+    this.trace?.close();
     this.collectedPart?.leave(() => { layers.releaseAll(); });
     if (this.collectedPart === undefined) layers.releaseAll();
     layers.processors.release(this.processorId);
     this.collectedPart?.wakeWorkers();
     this.layers = undefined;
     this.collectedPart = undefined;
+    this.trace = undefined;
     this.turns = BY_HAND;
     this.allocator = new DetachedAllocator() as unknown as Allocator;
   }
@@ -353,9 +371,11 @@ export class Heap {
     return this.layers;
   }
 
-  private osPages(): OsPages {
-    this.attached();
-    return (this.os ??= openOsPages(this.region));
+  private scavengeAll(layers: Layers): number {
+    this.owned().releaseAll();
+    const released = layers.scavenging.scavenger.scavengeAll();
+    this.trace?.forced(released);
+    return released;
   }
 }
 
@@ -405,11 +425,11 @@ class DetachedAllocator {
 /**
  * Makes a heap and attaches the calling thread to it.
  *
- * @throws HeapError `ERR_OPTION`; `ERR_NOT_SHAREABLE` where memory cannot be shared and `shared` is not false; `ERR_REGION_RESERVE` when the
+ * @throws HeapError `ERR_OPTION`; `ERR_ENVIRONMENT` for a malformed environment variable; `ERR_NOT_SHAREABLE` where memory cannot be shared and `shared` is not false; `ERR_REGION_RESERVE` when the
  * address space cannot be had.
  */
 export function createHeap(options: HeapOptions = {}, events: HeapEvents = {}): Heap {
-  const config = resolveOptions(options);
+  const config = resolveOptions(withEnvironment(options, processEnvironment()));
   const plan = planHeap(config);
   if (plan.end > config.maxBytes / 2) {
     throw new HeapError("ERR_OPTION", `the tables for ${config.maxThreads} threads take ${plan.end} bytes, more than half of maxBytes ${config.maxBytes}; raise maxBytes, or lower maxThreads`);
@@ -425,12 +445,13 @@ export function createHeap(options: HeapOptions = {}, events: HeapEvents = {}): 
   const joined = joinHeap(region, config, plan, (layers) => {
     layers.pages.init();
     layers.central.init();
+    layers.scavenging.init(config.gc.memoryLimit);
     if (isCollected(config)) Collector.init(layers, config.gc);
   });
   mem[HEADER_PTR + H_STATE] = HEAP_OPEN;
   // Last: who finds the magic finds the rest.
   Atomics.store(mem, HEADER_PTR + H_MAGIC, MAGIC);
-  const heap = new Heap(joined, events);
+  const heap = new Heap(joined, events, config.gc.trace);
   if (config.gc.workers > 0) startWorkers(config.gc.workers, heap.handle, (error) => { console.warn("mallocgc: a background thread failed; cycles advance at the ends of turns", error); });
   return heap;
 }

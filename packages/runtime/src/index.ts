@@ -1,11 +1,12 @@
 export { HeapError, HeapExhaustedError, FieldError, StaleRefError, type HeapErrorCode } from "./errors.ts";
 export { attachHeap, createHeap, type AllocOptions, type Heap } from "./heap.ts";
+export type { HeapDebug } from "./heap-debug.ts";
 export type { GcStats, HeapEvents } from "./collected.ts";
 export type { HeapHandle } from "./join.ts";
 export { heapLayout, type HeapLayout } from "./layout.ts";
 export type { BySize, MemStats, SizeClassStats } from "./mem-stats.ts";
 export type { NamedRoots } from "./named-roots.ts";
-export type { HeapOptions } from "./options.ts";
+export type { HeapOptions, TraceOptions } from "./options.ts";
 export type { Cleanup } from "./roots/callbacks.ts";
 export type { Handle } from "./roots/handle.ts";
 export type { LeakReport, RootValue } from "./roots/root-host.ts";
@@ -21,5 +22,5 @@ export type { AccessorOf, Bound, BoundArray, BoundType, Init, Items, Mutex, RefT
 export type { Ref } from "./types/ref.ts";
 export type { BrokenInvariant, VerifyReport } from "./verify.ts";
 export type { ViewConstructor } from "./views.ts";
-export type { CycleReport, HeldUp } from "@mallocgc/gc";
+export type { CyclePacing, CyclePages, CycleReport, HeldUp } from "@mallocgc/gc";
 export type { Addr } from "@mallocgc/sysmem";

@@ -12,7 +12,9 @@ import { Cache, MCache, Tiny } from "@mallocgc/mcache";
 import { Central, MCentral } from "@mallocgc/mcentral";
 import { Heap as PageHeap, MHeap, PageCacheRec, SpanCacheRec } from "@mallocgc/mheap";
 import { FreedBits, MSpan, Marks, Spans, TinyBits } from "@mallocgc/mspan";
+import { Scavenger, ScavengerRecord } from "@mallocgc/scavenger";
 import { Mutexes, planFingerprint, planRegion, type RecordLayout, type Region, type RegionPlan, type TableSpec } from "@mallocgc/sysmem";
+import { Scavenging } from "./scavenging.ts";
 import { SlotFreer } from "./slot-freer.ts";
 import { FLAG_CLOBBER_FREE, FLAG_COLLECTED, HEADER_PTR, HeapHeader, headerTables } from "./header.ts";
 import type { HeapConfig } from "./options.ts";
@@ -22,13 +24,15 @@ import { TypeRecord } from "./types/type-record.ts";
 
 /** Every table of the region, in address order. */
 export function planHeap(config: HeapConfig): RegionPlan {
+  const pages = { maxBytes: config.maxBytes, chunkPages: config.chunkPages };
   const tables: TableSpec[] = [
     ...headerTables(),
     ...Spans.tables(),
     ...Cache.tables(),
     ...Central.tables(),
     ...ProcessorTable.tables(config.maxThreads),
-    ...PageHeap.tables({ maxBytes: config.maxBytes, chunkPages: config.chunkPages }),
+    ...PageHeap.tables(pages),
+    ...Scavenger.tables(pages),
     ...(isCollected(config) ? [...gcTables(), ...Specials.tables(config.maxThreads), ...Roots.tables(config.maxThreads)] : []),
   ];
   return planRegion(tables, HEADER_PTR * 4);
@@ -41,7 +45,7 @@ export function isCollected(config: HeapConfig): boolean {
 
 /** Every record that lies in the region. */
 export const HEAP_RECORDS: readonly RecordLayout[] = Object.freeze([
-  HeapHeader, MSpan, MCache, MCentral, MHeap, PageCacheRec, SpanCacheRec, Processor,
+  HeapHeader, MSpan, MCache, MCentral, MHeap, PageCacheRec, SpanCacheRec, ScavengerRecord, Processor,
   GcRecord, GcProcessor, CycleFigures, WorkLists, WorkRecord, PacerRecord, CpuLimiterRecord, SweepPacingRecord, Special, SpecialQueue, WeakHandle, ...ROOT_RECORDS, TypeRecord,
 ]);
 
@@ -61,6 +65,7 @@ export class Layers {
   readonly freed: FreedBits;
   readonly tinyBits: TinyBits;
   readonly pages: PageHeap;
+  readonly scavenging: Scavenging;
   readonly central: Central;
   readonly cache: Cache;
   readonly freer: SlotFreer;
@@ -85,6 +90,7 @@ export class Layers {
       maxBytes: config.maxBytes,
       chunkPages: config.chunkPages,
     });
+    this.scavenging = new Scavenging(region, plan, this.mutexes, this.pages, processors, collected);
     this.sweeper = collected
       ? new SpanSweeper(region, plan.at("gc"), processors.gcOf(id), processors.mcacheOf(id), this.spans, this.marks, this.pages, sweepKernel(region, (config.flags & FLAG_CLOBBER_FREE) !== 0))
       : undefined;

@@ -95,7 +95,7 @@ export function readMemStats(layers: Layers): MemStats {
   const HeapInuse = figures.inUse * PAGE_SIZE;
   const MSpanSys = spanBytes;
   const MCacheSys = tableBytes((name) => name === "processors");
-  const gcTableBytes = tableBytes((name) => name.startsWith("mheap") || name.startsWith("gc") || name.startsWith("specials"));
+  const gcTableBytes = tableBytes((name) => name.startsWith("mheap") || name.startsWith("scavenger") || name.startsWith("gc") || name.startsWith("specials"));
   const GCSys = gcTableBytes + tinyBytes;
   const OtherSys = plan.end - MCacheSys - gcTableBytes + persistentBytes - MSpanSys - tinyBytes;
   return {

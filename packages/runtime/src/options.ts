@@ -33,6 +33,20 @@ export interface HeapOptions {
   readonly gcCheckMark?: boolean;
   /** Fill dead objects with 0xdeadbeef (Go's clobberfree). Default false. */
   readonly clobberFree?: boolean;
+  /** Trace lines in Go's formats, of this heap, in the thread that makes it. Default none. */
+  readonly debug?: TraceOptions;
+}
+
+/** What is traced, and where the lines go. */
+export interface TraceOptions {
+  /** A line for each cycle: Go's GODEBUG=gctrace=1. */
+  readonly gctrace?: boolean;
+  /** A line for each cycle that is swept, and each freeOSMemory, about memory given back: GODEBUG=scavtrace=1. */
+  readonly scavtrace?: boolean;
+  /** Two lines for each cycle, about its pace: GODEBUG=gcpacertrace=1. */
+  readonly gcpacertrace?: boolean;
+  /** Takes a line, without newline. Default: standard error, where there is one; else the console. */
+  readonly write?: (line: string) => void;
 }
 
 /** Options with every default filled in. */
@@ -52,10 +66,11 @@ export interface GcConfig {
   readonly memoryLimit: number;
   readonly heapMinimum: number;
   readonly workers: number;
+  readonly trace: TraceOptions;
 }
 
 /** The collector's defaults. */
-export const GC_DEFAULTS: GcConfig = Object.freeze({ percent: 100, memoryLimit: Infinity, heapMinimum: DEFAULT_HEAP_MINIMUM, workers: 1 });
+export const GC_DEFAULTS: GcConfig = Object.freeze({ percent: 100, memoryLimit: Infinity, heapMinimum: DEFAULT_HEAP_MINIMUM, workers: 1, trace: Object.freeze({}) });
 
 /** The smallest heap. */
 export const MIN_BYTES: number = 1 << 20;
@@ -63,7 +78,8 @@ export const MIN_BYTES: number = 1 << 20;
 export const MAX_THREADS = 1024;
 /** The most background threads. */
 export const MAX_WORKERS = 8;
-const OPTION_NAMES = "maxBytes, shared, maxThreads, chunkPages, gc, gcPercent, memoryLimit, heapMinimum, gcWorkers, checks, gcCheckMark, clobberFree";
+const OPTION_NAMES = "maxBytes, shared, maxThreads, chunkPages, gc, gcPercent, memoryLimit, heapMinimum, gcWorkers, checks, gcCheckMark, clobberFree, debug";
+const TRACE_NAMES = "gctrace, scavtrace, gcpacertrace, write";
 const SMALL_HEAP_BYTES = 64 << 20;
 const FEW_THREADS_BYTES = 16 << 20;
 
@@ -78,6 +94,14 @@ function boolean(name: string, value: unknown): void {
   if (typeof value !== "boolean") throw new HeapError("ERR_OPTION", `option ${name} takes true or false, not ${describeValue(value)}`);
 }
 
+function checkTrace(debug: unknown): void {
+  if (typeof debug !== "object" || debug === null) throw new HeapError("ERR_OPTION", `option debug takes an object, { ${TRACE_NAMES} }, not ${describeValue(debug)}`);
+  const { gctrace = false, scavtrace = false, gcpacertrace = false, write, ...unknown } = debug as Record<string, unknown>;
+  for (const name of Object.keys(unknown)) throw new HeapError("ERR_OPTION", `unknown option debug.${name}; it has ${TRACE_NAMES}`);
+  for (const [name, value] of Object.entries({ gctrace, scavtrace, gcpacertrace })) boolean(`debug.${name}`, value);
+  if (write !== undefined && typeof write !== "function") throw new HeapError("ERR_OPTION", `option debug.write takes a function of a line, not ${describeValue(write)}`);
+}
+
 /**
  * Checks options and fills in defaults.
  *
@@ -89,12 +113,14 @@ export function resolveOptions(options: HeapOptions): HeapConfig {
   }
   const {
     maxBytes = 1 << 30, shared = true, maxThreads, chunkPages, gc = true, gcPercent = GC_DEFAULTS.percent, memoryLimit = GC_DEFAULTS.memoryLimit,
-    heapMinimum = GC_DEFAULTS.heapMinimum, gcWorkers = GC_DEFAULTS.workers, checks = false, gcCheckMark = false, clobberFree = false, ...unknown
+    heapMinimum = GC_DEFAULTS.heapMinimum, gcWorkers = GC_DEFAULTS.workers, checks = false, gcCheckMark = false, clobberFree = false, debug = GC_DEFAULTS.trace,
+    ...unknown
   } = options;
   for (const name of Object.keys(unknown)) {
     throw new HeapError("ERR_OPTION", `unknown option ${name}; the options are ${OPTION_NAMES}`);
   }
   for (const [name, value] of Object.entries({ shared, gc, checks, gcCheckMark, clobberFree })) boolean(name, value);
+  checkTrace(debug);
   integer("gcPercent", gcPercent, -1, 1_000_000);
   integer("heapMinimum", heapMinimum, 0, MAX_REGION_BYTES);
   integer("gcWorkers", gcWorkers, 0, MAX_WORKERS);
@@ -112,6 +138,6 @@ export function resolveOptions(options: HeapOptions): HeapConfig {
     maxThreads: threads + workers,
     chunkPages: chunk,
     flags: (gc ? FLAG_COLLECTED : 0) | (checks ? FLAG_CHECKS : 0) | (gcCheckMark ? FLAG_CHECK_MARK : 0) | (clobberFree ? FLAG_CLOBBER_FREE : 0),
-    gc: { percent: gcPercent, memoryLimit, heapMinimum, workers },
+    gc: { percent: gcPercent, memoryLimit, heapMinimum, workers, trace: debug },
   };
 }

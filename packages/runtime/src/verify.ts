@@ -3,6 +3,7 @@
  *
  *     header        what the heap was made with; nothing was written to the zero address
  *     page heap     bitmaps against summaries, page map and figures (mheap's own verifier)
+ *     scavenger     its index against the bitmaps (its own verifier)
  *     every span    record against shape, bits against counts, state against holder and set
  *     every central its lists against lengths, links and what the spans say of themselves
  *     every P       cached spans are its own, of the right class, in state held; one that no thread is holds nothing
@@ -13,6 +14,7 @@
  * ends: the bits of a record are read only if its shape is right, a list is followed no further than its records are span records, and after some
  * hundred reports it says no more.
  */
+import type { Cycle } from "@mallocgc/gc";
 import { CLASS_TO_PAGES, CLASS_TO_SIZE, NUM_SIZE_CLASSES, NUM_SPAN_CLASSES, TINY_SPAN_CLASS } from "@mallocgc/sizeclass";
 import { MCache } from "@mallocgc/mcache";
 import { MCentral, NUM_SETS, reuseThreshold } from "@mallocgc/mcentral";
@@ -65,14 +67,27 @@ const LOCK_PATIENCE_MS = 100;
 export function verifyHeap(layers: Layers, collector?: Collector): VerifyReport {
   const start = performance.now();
   const walk = new Walk(layers);
-  walk.header();
-  walk.pages();
-  walk.spans();
-  walk.centrals();
-  walk.processors();
-  walk.counters();
-  if (collector !== undefined) verifyCollected(layers, collector, (...report) => { walk.expect(...report); });
+  // Whoever gives pages back in the background sits there: not while they are counted.
+  const seated = collector !== undefined && takeSeat(collector.cycle);
+  try {
+    walk.header();
+    walk.pages();
+    walk.spans();
+    walk.centrals();
+    walk.processors();
+    walk.counters();
+    if (collector !== undefined) verifyCollected(layers, collector, (...report) => { walk.expect(...report); });
+  } finally {
+    if (seated) collector.cycle.stopDriving();
+  }
   return { ok: walk.broken.length === 0, broken: walk.broken, spans: walk.spanCount, objects: walk.objects, ms: performance.now() - start };
+}
+
+/** Takes the driver's seat if it is to be had soon; a thread that has died in it must not keep the rest from being looked at. */
+function takeSeat(cycle: Cycle): boolean {
+  const end = performance.now() + LOCK_PATIENCE_MS;
+  while (!cycle.tryDrive()) if (performance.now() >= end) return false;
+  return true;
 }
 
 class Walk {
@@ -129,9 +144,10 @@ class Walk {
   }
 
   pages(): void {
-    const { pages, processors } = this.layers;
+    const { pages, processors, scavenging } = this.layers;
     if (!this.lockIsFree("heap lock", pages.lockWord)) return;
     for (const { invariant, where, expected, got } of pages.verifyPages(processors.caches())) this.expect(invariant, where, expected, got);
+    for (const wrong of scavenging.scavenger.verify()) this.expect("the scavenge index says what the bitmaps say", "scavenger", "nothing wrong", wrong);
   }
 
   spans(): void {

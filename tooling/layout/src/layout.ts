@@ -17,6 +17,7 @@ const WHERE: Readonly<Record<string, string>> = {
   mheap: "the page heap. Table `mheap`.",
   pageCache: "64 pages in a row of which a P owns the free ones. Part of the P's record.",
   spanCache: "span records, and freed spans, that a P keeps at hand. Part of the P's record.",
+  scavenger: "how much memory to give back, where the search for it begins, at what pace; figures are float64. Table `scavenger`; a word pair per chunk in `scavenger.chunks`.",
   p: "a thread that uses the heap. Table `processors`.",
   gc: "what all threads share of the collector. Table `gc`; only a collected heap has it, and the tables and records that follow.",
   gcP: "a P as the collector sees it. Part of the P's record.",

@@ -125,8 +125,7 @@ export const COLLECTED_ONLY: Record<string, (heap: Heap) => unknown> = {
   gcStats: (heap) => heap.gcStats(),
   gcCycles: (heap) => heap.gcCycles(),
   gcTrace: (heap) => heap.gcTrace(),
-  setGCPercent: (heap) => heap.setGCPercent(100),
-  setMemoryLimit: (heap) => heap.setMemoryLimit(-1),
+  "debug.setGCPercent": (heap) => heap.debug.setGCPercent(100),
 };
 
 /** By `call: what was given`, as the table has it. */
@@ -139,8 +138,12 @@ export const COLLECTED_CASES: Record<string, CollectedCase> = {
     values: given({ gc: 1 }, { checks: "yes" }, { gcCheckMark: null }, { clobberFree: 0 }),
     call: (_scene, options: HeapOptions) => createHeap(options),
   },
-  "setGCPercent: no integer": { values: given(undefined, null, "100", 1n, 0.5, NaN, Infinity), call: ({ heap }, percent) => heap.setGCPercent(percent) },
-  "setMemoryLimit: no number": { values: given(undefined, null, "64 MiB", 1n, {}, NaN), call: ({ heap }, bytes) => heap.setMemoryLimit(bytes) },
+  "createHeap: debug no object, with an unknown name, a switch that is no boolean or a write that is no function": {
+    values: given({ debug: null }, { debug: "gctrace=1" }, { debug: { gctrace: 1 } }, { debug: { gotrace: true } }, { debug: { write: "stderr" } }),
+    call: (_scene, options: HeapOptions) => createHeap(options),
+  },
+  "debug.setGCPercent: no integer": { values: given(undefined, null, "100", 1n, 0.5, NaN, Infinity), call: ({ heap }, percent) => heap.debug.setGCPercent(percent) },
+  "debug.setMemoryLimit: no number": { values: given(undefined, null, "64 MiB", 1n, {}, NaN), call: ({ heap }, bytes) => heap.debug.setMemoryLimit(bytes) },
   "free: anything, in a collected heap": { values: (scene) => [[scene.node()], [0], [-1], [undefined]], call: ({ heap }, [addr]: [number]) => { heap.free(addr); } },
   "mallocgc: noscan: false, in a collected heap": { values: given({ noscan: false }), call: ({ heap }, options) => heap.mallocgc(64, options) },
 
@@ -201,6 +204,8 @@ export const COLLECTED_CASES: Record<string, CollectedCase> = {
   "turn: no function, or one that is asynchronous": { values: given(undefined, 5, {}, async () => { await Promise.resolve(); }, () => Promise.resolve()), call: ({ heap }, fn) => heap.turn(fn) },
   "gc: inside a turn": { values: given(0), call: ({ heap }) => heap.turn(() => [heap.gc()])[0] },
   "gcSync: inside a turn": { values: given(0), call: ({ heap }) => { heap.turn(() => { heap.gcSync(); }); } },
+  "freeOSMemory: inside a turn": { values: given(0), call: ({ heap }) => { heap.turn(() => { heap.freeOSMemory(); }); } },
+  "freeOSMemoryAsync: inside a turn": { values: given(0), call: ({ heap }) => heap.turn(() => [heap.freeOSMemoryAsync()])[0] },
 
   "roots.set: a name that is no string, or an empty, too long or ill-formed one": {
     values: given(undefined, null, 5, "", "x".repeat(10_000), "\ud800"),

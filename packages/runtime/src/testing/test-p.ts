@@ -32,6 +32,7 @@ export class TestHeap {
     const joined = joinHeap(region, config, planHeap(config), this.made ? undefined : (layers) => {
       layers.pages.init();
       layers.central.init();
+      layers.scavenging.init(config.gc.memoryLimit);
       Collector.init(layers, config.gc);
     });
     this.made = true;

@@ -115,7 +115,7 @@ export async function playCollected(handle: HeapHandle, plan: CollectedPlan, sea
     for (let goOn = true; goOn; phase++) {
       const rng = new Rng(seedOf(roundSeed, 2000 + phase));
       if (phase > 0 && thread === rng.below(threads)) player.reattach(() => attachHeap(handle, events));
-      if (thread === rng.below(2 * threads)) player.heap.turn(() => player!.heap.freeOSMemory());
+      if (thread === rng.below(2 * threads)) await player.heap.freeOSMemoryAsync();
       await player.play(plan.stepsPerPhase, plan.maxObjects, rethrow);
 
       const leads = thread === phase % threads;

@@ -1,0 +1,48 @@
+/** What Go has in `runtime/debug`: settings of a heap that can be changed while it runs, in any thread; `heap.debug`. */
+import type { Collected } from "./collected.ts";
+import { HeapError, describeValue } from "./errors.ts";
+import type { Layers } from "./layers.ts";
+
+/** What it needs of the heap object it belongs to; both throw when this thread has left. */
+export interface DebugHost {
+  readonly isCollected: boolean;
+  layers(): Layers;
+  /** @throws HeapError `ERR_NOT_COLLECTED`. */
+  collected(): Collected;
+}
+
+/** Settings of one heap. */
+export class HeapDebug {
+  private readonly host: DebugHost;
+
+  /** @internal Comes from a heap. */
+  constructor(host: DebugHost) {
+    this.host = host;
+  }
+
+  /**
+   * Sets growth that begins a cycle, in per cent, and returns the old value; below 0: none. Go's debug.SetGCPercent.
+   *
+   * @throws HeapError `ERR_OPTION`; `ERR_NOT_COLLECTED` in a by-hand heap, which has no cycles.
+   */
+  setGCPercent(percent: number): number {
+    const collected = this.host.collected();
+    if (!Number.isInteger(percent)) throw new HeapError("ERR_OPTION", `gcPercent is an integer, below 0 for off, not ${describeValue(percent)}`);
+    return collected.setGCPercent(percent);
+  }
+
+  /**
+   * Sets the soft limit in bytes of all memory that the heap has from the system, and returns the old value; Infinity is none, below 0 only asks. Go's
+   * debug.SetMemoryLimit.
+   *
+   * @throws HeapError `ERR_OPTION`.
+   */
+  setMemoryLimit(bytes: number): number {
+    const { scavenging } = this.host.layers();
+    if (typeof bytes !== "number" || Number.isNaN(bytes)) throw new HeapError("ERR_OPTION", `memoryLimit is a number of bytes, Infinity for none, not ${describeValue(bytes)}`);
+    if (bytes >= 0 && this.host.isCollected) return this.host.collected().setMemoryLimit(bytes);
+    const old = scavenging.memoryLimit;
+    if (bytes >= 0) scavenging.memoryLimit = Math.floor(bytes);
+    return old;
+  }
+}
