@@ -5,7 +5,7 @@
  * Two Ps run a program of OPS0 and OPS1 operations a turn, in TURNS0 and TURNS1 turns, in every order; the driver drives CYCLES cycles.
  * The operations: load a ref from the root or a field; store one or nil, with the barrier; with -DALLOC allocate; -DLEAVE give the cached
  * span back; -DHANDLES use a root slot of the P's own; -DWEAK read a weak ref. Polls come at every operation's edge, or do not. With -DMARKER
- * a second marker shares the work. -DROOTS_ONLY leaves the fields out, -DSECOND_CLEARS and -DHOLDS are below: for programs that are longer.
+ * a second marker shares the work. -DROOTS_ONLY leaves the fields out, -DSECOND_CLEARS, -DKNOWS and -DHOLDS are below: for programs that are longer.
  * Objects live in slots of spans: two of two slots; the first P holds one of them when all begins.
  *
  * Every read and write of a word that another thread may touch is a step of its own; an Atomics operation is one step, and so is what a
@@ -27,6 +27,7 @@
  *   both Ps, operations of each     2 + 2: 18.7; 2 + 1 with HANDLES: 10.7; 1 + 1 with WEAK: 4.9; with ALLOC CYCLES=2: 8.5; with LEAVE too: 10.0
  *   one P (OPS1=0 TURNS1=0)         3 with MARKER: 2.4; 3 with WEAK ALLOC: 0.9; 2 turns of 2 with ALLOC CYCLES=2: 3.7; 4 with ALLOC LEAVE CYCLES=2, over the root: 1.0
  *   over the root                   (ROOTS_ONLY SECOND_CLEARS) 2 turns of 1, + 1, with HOLDS: 5.5
+ *   two markers                     1 + 2 with MARKER KNOWS: 8.8
  * Not complete, no error in the first 34 M: 1 + 1 with MARKER WEAK; over the root 2 turns of 2, + 1, with ALLOC.
  *
  * The steps are sequentially consistent; what weaker memory needs is said at each Atomics call of the code.
@@ -52,6 +53,8 @@
  *   -DNO_WORK_SEQ             whether anybody has marked since the round began is not looked at
  *   -DTAKE_FIRST              a marker announces itself after it has taken work
  *   -DDECIDE_EARLY            what decides is looked at before TERM is stored
+ *   -DMARK_UNSEEN             a marker does not look whether marking is under way when it has announced itself
+ *   -DWEAK_BEFORE_POLL        a weak ref is read before the poll, and what it leads to is shaded whatever the P has acked
  *   -DNO_TERM, -DREVIVED_LATE a weak ref's revival is not asked for, or only of those after the flush
  *   -DWEAK_UNMARKED_IS_DEAD   a weak ref that sees SWEEP after it has shaded is nil
  *   -DWEAK_UNSWEPT_IS_ALIVE   a weak ref to an unswept object is not nil
@@ -544,15 +547,24 @@ inline weakAlive(p) {
 }
 
 inline weakGet(p) {
+#ifdef WEAK_BEFORE_POLL
+  new = weak;
+#endif
   plainPhase(p);
   if
   :: barrier(seen) -> poll(p)
   :: else
   fi;
   seen = 0;
+#ifdef WEAK_BEFORE_POLL
+  poll(p);
+#define shades(p) barrier(phase)
+#else
   new = weak;
+#define shades(p) barrier(phaseSeen[p])
+#endif
   if
-  :: new != 0 && barrier(phaseSeen[p]) ->
+  :: new != 0 && shades(p) ->
      if
      :: isLive(new) -> weakAlive(p)
      :: else ->
@@ -612,10 +624,16 @@ inline weakGet(p) {
 }
 #endif
 
-/* With SECOND_CLEARS all that the second P does is to store nil in the root, and the first never does. */
+/*
+ * With SECOND_CLEARS all that the second P does is to store nil in the root, and the first never does. With KNOWS both begin with the root's object, and what is behind it, in
+ * variables; the first stores it into the root again, the second nil, or what is behind it, into its field.
+ */
 #ifdef SECOND_CLEARS
 #define FREE(p) (p == 0)
 #define CLEARS(p) (p == 1)
+#elif defined(KNOWS)
+#define FREE(p) false
+#define CLEARS(p) false
 #else
 #define FREE(p) true
 #define CLEARS(p) true
@@ -635,13 +653,19 @@ proctype Mutator(byte p; byte nops; byte nturns) {
        :: else
        fi
 #endif
+#ifdef KNOWS
+       if
+       :: phase == OFF && cycle == 0 -> a[p] = 1; b[p] = 2
+       :: else -> ops = nops
+       fi
+#endif
      };
      poll(p);
      do
      :: ops < nops ->
         if
         :: atomic { FREE(p) -> a[p] = root; ops++ }
-#ifndef ROOTS_ONLY
+#if !defined(ROOTS_ONLY) && !defined(KNOWS)
         :: atomic { a[p] != 0 -> assert(has(live, a[p])); b[p] = field[a[p]]; ops++ }
 #endif
 #ifdef HANDLES
@@ -651,9 +675,14 @@ proctype Mutator(byte p; byte nops; byte nturns) {
 #endif
         :: atomic { CLEARS(p) || a[p] != 0 -> ops++;
              if
+#ifdef KNOWS
+             :: p == 0 -> target = ROOT; new = a[p]
+             :: p == 1 -> target = FIELD; if :: new = 0 :: new = b[p] fi
+#else
              :: target = ROOT; if :: CLEARS(p) -> new = 0 :: FREE(p) && a[p] != 0 -> new = a[p] :: FREE(p) && b[p] != 0 -> new = b[p] fi
 #ifndef ROOTS_ONLY
              :: a[p] != 0 -> target = FIELD; if :: new = 0 :: b[p] != 0 -> new = b[p] fi
+#endif
 #endif
              fi };
            storeRef(p)
@@ -733,10 +762,16 @@ end:
 #else
      workSeqMoved = true;
      markersAtWork++;
+#ifndef MARK_UNSEEN
+     if
+     :: ph(phase) != MARK -> goto off
+     :: else
+     fi;
+#endif
      take();
 #endif
      scanMine();
-     markersAtWork--
+off: markersAtWork--
   :: finished -> break
   od
 }

@@ -1,19 +1,23 @@
 /**
  * Marking in the background: a quantum at a time, by any thread that has nothing else to do; several may mark at once.
  *
- *     announce (workSeq, then `marking` of this P)  ──►  drain  ──►  hand over what is left  ──►  sign off
+ *     announce (workSeq, then `marking` of this P)  ──►  look at the phase  ──►  drain  ──►  hand over what is left  ──►  sign off
  *
  * The announcement comes before anything is taken off the list of full buffers, so that the driver, who looks at the list and then at both
  * words, cannot take marking for finished while a buffer is on its way (Cycle.tryFinish). Who is at work stands in the P's own record, so
  * that a thread that dies at work does not count for ever.
+ *
+ * Only after the announcement does it look whether marking is under way. Before, it may be over at any moment, and the next cycle be in ARM: there is
+ * something on the list then, for a turn that ends hands over what it has shaded; but what is scanned in ARM is lost to the stores of Ps that do not shade yet.
  */
 import type { Ptr, Region } from "@mallocgc/sysmem";
 import { AssistCredit } from "./assist-credit.ts";
 import { GcProcessor, GcRecord } from "./gc-record.ts";
 import type { Marker } from "./marker.ts";
+import { PHASE_MARK, phaseOf } from "./phase.ts";
 import { wakeWorkers } from "./wake.ts";
 
-const { marking: MARKING, workSeq: WORK_SEQ, bgCredit: BG_CREDIT, idleMarkers: IDLE_MARKERS, markUs: MARK_US } = GcRecord.offset;
+const { phase: PHASE, marking: MARKING, workSeq: WORK_SEQ, bgCredit: BG_CREDIT, idleMarkers: IDLE_MARKERS, markUs: MARK_US } = GcRecord.offset;
 
 const { marking: P_MARKING } = GcProcessor.offset;
 
@@ -45,14 +49,16 @@ export class BackgroundMarker {
     return done;
   }
 
-  /** Takes work and does about `budget` bytes of it, announced; returns how much. */
+  /** Takes work and does about `budget` bytes of it, announced; returns how much. Nothing unless marking is under way. */
   drain(budget: number): number {
     const { mem, gc, at, marker } = this;
     // Pairs with the driver's loads, see above.
     Atomics.add(mem, gc + WORK_SEQ, 1);
     Atomics.store(mem, at + P_MARKING, 1);
-    const done = marker.drain(budget);
-    marker.flushLocal();
+    // Pairs with the driver's stores. In MARK it stays so until this P signs off; in TERM the driver is about to see the announcement, and there is another time.
+    const mayScan = phaseOf(Atomics.load(mem, gc + PHASE)) === PHASE_MARK;
+    const done = mayScan ? marker.drain(budget) : 0;
+    if (mayScan) marker.flushLocal();
     Atomics.store(mem, at + P_MARKING, 0);
     return done;
   }

@@ -247,7 +247,7 @@ export class Cycle {
       return this.go(STEP_DRAIN);
     }
     this.setPhase(PHASE_TERM);
-    // Pairs with Mutator.reviveIfAlive and Mutator.announceMarking: whoever has revived an object, or is about to mark, and then still saw MARK is seen here.
+    // Pairs with Mutator.makeStrongFromWeak and Mutator.announceMarking: whoever has revived an object, or is about to mark, and then still saw MARK is seen here.
     const revived = Atomics.load(mem, gc + G.revived) !== mem[gc + G.roundRevived];
     if (revived || this.someoneMarks() || Atomics.load(mem, gc + G.workSeq) !== mem[gc + G.roundSeq] || !marker.nothingToTake()) {
       this.setPhase(PHASE_MARK);

@@ -15,6 +15,7 @@ describe.skipIf(!canCheckModels())("the model of the collector", () => {
     { program: ["OPS0=3", ...ALONE, "WEAK", "ALLOC"], states: 500_000, says: "weak refs" },
     { program: ["OPS0=3", ...ALONE, "WEAK", "CYCLES=2"], states: 500_000, says: "weak refs in two cycles" },
     { program: ["OPS0=1", "TURNS0=2", ...ALONE, "ALLOC", "CYCLES=2"], states: 200_000, says: "turns in two cycles" },
+    { program: ["OPS0=1", "OPS1=2", "MARKER", "KNOWS"], states: 8_700_000, says: "two Ps and two markers" },
   ]) {
     test(`${says}: nothing reachable is freed, no slot handed out twice, all that was dead is freed, in every interleaving`, () => {
       const result = checkModel("gc", program);
@@ -47,6 +48,8 @@ describe.skipIf(!canCheckModels())("the model of the collector", () => {
     { fault: "NO_WORK_SEQ", program: ["OPS0=3", ...ALONE, "MARKER"] },
     { fault: "TAKE_FIRST", program: ["OPS0=2", ...ALONE, "MARKER"] },
     { fault: "DECIDE_EARLY", program: ["OPS0=2", "OPS1=1", ...OVER_THE_ROOT] },
+    { fault: "MARK_UNSEEN", program: ["OPS0=1", "OPS1=2", "MARKER", "KNOWS"] },
+    { fault: "WEAK_BEFORE_POLL", program: ["OPS0=2", "TURNS0=2", ...ALONE, "WEAK", "CYCLES=2"] },
     { fault: "NO_TERM", program: ["OPS0=1", "OPS1=1", "WEAK"] },
     { fault: "REVIVED_LATE", program: ["OPS0=1", "OPS1=1", "WEAK"] },
     { fault: "WEAK_UNMARKED_IS_DEAD", program: ["OPS0=1", "OPS1=1", "WEAK"] },

@@ -284,26 +284,34 @@ export class Mutator implements Barrier {
   }
 
   /**
-   * Whether the object at `addr`, which only a weak ref leads to, is alive; if so it stays alive for this turn. The caller has read the weak ref, and
-   * reads it again after a true: the sweep may have cleared it meanwhile.
+   * The object that a weak ref's word leads to, kept alive for this turn; 0 when it has died. Go's makeStrongFromWeak.
+   *
+   * The word is read after the poll, so that this P can rely on what it has acked. Has it acked that stores shade, then the sweep before was over when the word was read, and what it
+   * leads to was kept by it. Read earlier, it may lead to memory that was swept and given away meanwhile: nothing to shade.
    */
-  reviveIfAlive(addr: number): boolean {
+  makeStrongFromWeak(word: number): number {
     const mem = this.mem;
     this.poll();
+    // Both pair with the sweep, which clears the word before it gives the slot away: if the address is still there, the answer was about our object, and not about another in its place.
+    const addr = Atomics.load(mem, word) >>> 0;
+    if (addr === 0 || !(this.barrierOn() ? this.revive(addr) : this.survives(addr))) return 0;
+    return Atomics.load(mem, word) >>> 0 === addr ? addr : 0;
+  }
+
+  /** Has the cycle under way mark an object that the last sweep has kept. Whether it did not come too late: marking may be over, and this P not have noticed it. */
+  private revive(addr: number): boolean {
+    const mem = this.mem;
     for (;;) {
       const phase = phaseOf(Atomics.load(mem, this.phaseAt));
-      // Also between cycles: the driver has found no span to sweep any more, but a thread may have one in its hands, and be about to sweep it. Only MARK is acked by all
-      // after that.
-      if (phase === OFF || phase === SWEEP) return this.survives(addr);
-      if (phase !== TERM) {
-        if (phase === ARM && !this.survives(addr)) return false;
-        if (phase !== ARM && this.isAlive(addr)) return true;
-        this.shadeValue(addr);
-        // Pairs with the driver: it stores TERM, then loads this; here it is added to, then the phase is loaded.
-        Atomics.add(mem, this.gc + REVIVED, 1);
-        const now = phaseOf(Atomics.load(mem, this.phaseAt));
-        if ((now & 1) === 1 && now !== TERM) return true;
-      }
+      if (phase === SWEEP) return this.survives(addr);
+      // The decision is some instructions of the driver away.
+      if (phase === TERM) continue;
+      if (this.isAlive(addr)) return true;
+      this.shadeValue(addr);
+      // Pairs with the driver: it stores TERM, then loads this; here it is added to, then the phase is loaded.
+      Atomics.add(mem, this.gc + REVIVED, 1);
+      const now = phaseOf(Atomics.load(mem, this.phaseAt));
+      if (now === ARM || now === MARK) return true;
     }
   }
 
@@ -312,7 +320,7 @@ export class Mutator implements Barrier {
     return s !== 0 && this.marks.isAlive(s, this.spans.slotOf(s, addr));
   }
 
-  /** From SWEEP to the next ARM: whether the object outlives the sweep. Its span may be unswept, being swept, or swept. */
+  /** From SWEEP until this P has acked ARM: whether the object outlives the sweep. Its span may be unswept, being swept, or swept; if pages are used again, the answer is about another object. */
   private survives(addr: number): boolean {
     const mem = this.mem;
     for (;;) {

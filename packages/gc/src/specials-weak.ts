@@ -5,8 +5,7 @@
  *
  * A handle is made with 2 refs: that of the special which will clear it, and that of whoever asked. `value` changes once, from the address to
  * 0, under the specials lock, by the sweep that finds the object dead or about to be finalized; and that is before the slot can be
- * handed out again. So who has loaded an address from a handle, has then had the collector's word that the object there is alive, and after that loads the
- * same address again, has the object that the handle was made for.
+ * handed out again. How to get from there to the object says Mutator.makeStrongFromWeak.
  *
  * No lock for `value`, `id`, `retain`; the others say which they need.
  */
@@ -35,6 +34,11 @@ export class WeakHandles {
   value(handle: WeakHandlePtr): number {
     // Pairs with the store in clear.
     return Atomics.load(this.mem, handle + VALUE) >>> 0;
+  }
+
+  /** The word that `value` reads. */
+  wordOf(handle: WeakHandlePtr): number {
+    return handle + VALUE;
   }
 
   /** The handle's number: equal exactly for refs to the same object, also when it has died. */

@@ -101,7 +101,7 @@ export class Collected {
       workers: load(G.workers),
       maxStallMs: this.collector.mutator.maxStallUs / 1000,
       heldUpBy: busy ? this.collector.heldUpBy() : undefined,
-      badPointers: this.collector.badPointers(),
+      badPointers: this.collector.badPointers().count,
     };
   }
 

@@ -3,7 +3,7 @@ import {
   ADVANCE_IDLE, ADVANCE_WAITING, ADVANCE_WORKED, FORCE_PERIOD_MS, GcProcessor, STEP_ARM, STEP_DRAIN, STEP_FLUSH, STEP_GRACE, STEP_SWEEP, WANTED_BY_GROWTH, type Marker,
 } from "@mallocgc/gc";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { ALL, Driver, gcWord, inTurn, isMarked, isThere, list } from "./testing/driver.ts";
+import { ALL, Driver, gcWord, inTurn, isMarked, isThere, list, revives } from "./testing/driver.ts";
 import { TestHeap, type TestP } from "./testing/test-p.ts";
 
 afterEach(() => {
@@ -287,7 +287,7 @@ describe("marking ends", () => {
     d.to(STEP_DRAIN);
     p.collector.mutator.enter();
     d.to(STEP_FLUSH);
-    expect(p.collector.mutator.reviveIfAlive(addr)).toBe(true);
+    expect(revives(p, addr)).toBe(true);
     d.advance();
     expect([d.step, d.phase]).toEqual(["drain", "mark"]);
     p.collector.mutator.leave();

@@ -220,7 +220,7 @@ export class Collector implements CollectorHooks {
       checkObject: (addr) => { host.checkObject(addr); },
       refOfView: (value) => host.refOfView(value),
       allocBytes: (nbytes) => host.allocBytes(nbytes),
-      reviveIfAlive: (addr) => this.mutator.reviveIfAlive(addr),
+      makeStrongFromWeak: (word) => this.mutator.makeStrongFromWeak(word),
       onLeak: (report) => { host.onLeak(report); },
       onError: (error, what) => { host.onError(error, what); },
     };
@@ -343,15 +343,20 @@ export class Collector implements CollectorHooks {
     this.turns.safepoint();
   }
 
-  /** Words found by markers, of all threads, that should hold a ref and did not. */
-  badPointers(): number {
-    const { processors, region } = this.layers;
-    let n = 0;
+  /** How many words the markers of all threads found that should hold a ref and did not, and what one of the last held. */
+  badPointers(): { readonly count: number; readonly last: number } {
+    const { mem } = this;
+    const { processors } = this.layers;
+    const { badPointers, lastBad } = WorkRecord.offset;
+    let count = 0;
+    let last = 0;
     for (let id = 0; id < processors.length; id++) {
-      const work = region.i32[processors.gcOf(id) + P.work]!;
-      if (work !== 0) n += Atomics.load(region.i32, work + WorkRecord.offset.badPointers);
+      const work = mem[processors.gcOf(id) + P.work]!;
+      if (work === 0 || Atomics.load(mem, work + badPointers) === 0) continue;
+      count += Atomics.load(mem, work + badPointers) >>> 0;
+      last = Atomics.load(mem, work + lastBad) >>> 0;
     }
-    return n;
+    return { count, last };
   }
 
   /** Whether there is no work buffer for a marker to take. */

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { Explorer, type Failure } from "./testing/scheduler-explorer.ts";
 import { PLANTED_FAULTS } from "./testing/scheduler-faults.ts";
-import { tellOfArm } from "./testing/scheduler-stories.ts";
+import { tellOfArm, tellOfMarker } from "./testing/scheduler-stories.ts";
 import { Random } from "./testing/scheduler.ts";
 
 /** How long clean runs go on; what a nightly run sets longer. */
@@ -27,6 +27,11 @@ test.each(PLANTED_FAULTS.filter(({ seldomFound }) => seldomFound !== true))("a p
 test("what a P that finds the barrier off stores into an object that another P made black is not lost, since nobody is black before all shade", () => {
   expect(tellOfArm()).toBeUndefined();
   expect(tellOfArm(PLANTED_FAULTS.find(({ name }) => name.startsWith("no ARM"))!.plant)).toMatch(/the object at \d+, to which object \d+ leads, is gone/);
+});
+
+test("what a turn hands over in ARM is not scanned by a marker that was on its way since the last cycle", () => {
+  expect(tellOfMarker()).toBeUndefined();
+  expect(tellOfMarker(PLANTED_FAULTS.find(({ name }) => name.startsWith("a marker does not look"))!.plant)).toMatch(/the object at \d+, to which object \d+ leads, is gone/);
 });
 
 test("a seed replays: the same failure by the same operations", () => {

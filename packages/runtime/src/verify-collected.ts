@@ -26,8 +26,9 @@ export function verifyCollected(layers: Layers, collector: Collector, expect: Ex
   const gc = layers.plan.at("gc");
   const off = phaseOf(mem[gc + G.phase]!) === PHASE_OFF;
   for (const s of allSpans(layers)) verifyMarks(layers, s, off, expect);
-  expect("markers meet pointers only where pointers are", "heap", 0, collector.badPointers());
-  expect("a second mark finds what the first has found", "heap", 0, mem[gc + G.lostObjects]!);
+  const bad = collector.badPointers();
+  expect("markers meet pointers only where pointers are", `heap, the last 0x${bad.last.toString(16)}`, 0, bad.count);
+  expect("a second mark finds what the first has found", `heap, the last at ${mem[gc + G.lostAddr]! >>> 0}, from the word at ${mem[gc + G.lostFrom]! >>> 0}`, 0, mem[gc + G.lostObjects]!);
   if (off) {
     expect("between cycles no span is unswept", "sweeping", 0, mem[gc + G.sweeping]!);
     expect("between cycles no work is left", "full list", "empty", collector.nothingToTake() ? "empty" : "work buffers");

@@ -47,10 +47,10 @@ export interface RootHost {
   /** A new object of `nbytes` zeroed bytes without pointers. Enters a turn. @throws HeapExhaustedError. */
   allocBytes(nbytes: number): Addr;
   /**
-   * Weak to strong (docs/collector.md, section 2): whether the object at `addr` is alive; if so it stays alive in this turn. False for one that
-   * the marking under way or just ended has found dead, also while its span is not swept yet.
+   * Weak to strong (docs/collector.md, section 2): the object that the word of a weak handle leads to, alive in this turn; 0 for one that the marking under way or just ended
+   * has found dead, also while its span is not swept yet.
    */
-  reviveIfAlive(addr: number): boolean;
+  makeStrongFromWeak(word: number): number;
   /** Told, at a turn's start, of a handle or scope that was dropped. */
   onLeak(report: LeakReport): void;
   /** Told of a finalizer or cleanup that threw. */

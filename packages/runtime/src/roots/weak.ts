@@ -4,9 +4,7 @@
  * All weak refs to one object look through the same handle in the region (specials-weak.ts of gc), and a thread has one `Weak` for each. So two weak
  * refs are equal exactly when they were made from the same object, in whatever thread; and they stay so when the object has died.
  *
- * To get the object takes three steps, `strongRef`: load its address from the handle; have the collector say that it is alive (and keep it so in this
- * turn); load again. The sweep clears the handle before it gives the slot away. So if the address is still there, the collector spoke of our
- * object, and not of another in its place.
+ * Whether the object is alive the collector says (Mutator.makeStrongFromWeak of gc), and keeps it so in this turn.
  */
 import { WeakHandle, type WeakHandlePtr, type WeakHandles } from "@mallocgc/gc";
 import { HeapError, describeValue } from "../errors.ts";
@@ -17,10 +15,7 @@ const HANDLE_BYTES: number = WeakHandle.words * 4;
 
 /** The object of a weak handle, alive in this turn; 0 when it has died. */
 export function strongRef(host: RootHost, handle: WeakHandlePtr): number {
-  const { handles } = host.specials;
-  const addr = handles.value(handle);
-  if (addr === 0 || !host.reviveIfAlive(addr)) return 0;
-  return handles.value(handle) === addr ? addr : 0;
+  return host.makeStrongFromWeak(host.specials.handles.wordOf(handle));
 }
 
 /** A weak ref of this thread. Made by `heap.weak`. */

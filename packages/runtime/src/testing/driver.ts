@@ -104,3 +104,15 @@ export function list(p: TestP, n: number): number {
   for (let i = 0; i < n; i++) head = p.node(head);
   return head;
 }
+
+/** A word that a weak ref could have, with that address in it. */
+export function wordWith(p: TestP, addr: number): number {
+  const word = p.layers.pages.persistentAlloc(4, 4) >>> 2;
+  p.mem[word] = addr;
+  return word;
+}
+
+/** Whether a weak ref to the object gives it out. */
+export function revives(p: TestP, addr: number): boolean {
+  return p.collector.mutator.makeStrongFromWeak(wordWith(p, addr)) === addr;
+}

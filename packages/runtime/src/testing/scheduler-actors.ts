@@ -205,12 +205,10 @@ export class ProgramActor extends TurnActor {
     if (weak === undefined) return;
     const { handle, id } = weak;
     const { handles } = p.collector.specials;
-    const addr = handles.value(handle);
     scheduler.mayWait(WEAK_ACCESSES);
-    const alive = addr !== 0 && p.collector.mutator.reviveIfAlive(addr);
-    const now = alive ? handles.value(handle) : 0;
+    const now = p.collector.mutator.makeStrongFromWeak(handles.wordOf(handle));
     scheduler.note(() => `weak ref to ${id} = ${this.show(now)}`);
-    if (now !== 0 && now === addr) {
+    if (now !== 0) {
       if (world.idOf(now) !== id) throw new Fault(`a weak ref to object ${id} gives ${now}, where it is no more`);
       this.locals[a] = now;
     } else if (world.reachable().has(id)) {

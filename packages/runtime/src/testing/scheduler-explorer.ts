@@ -139,6 +139,8 @@ class Stage {
     this.finishCycle([]);
     const reachable = world.reachable().size;
     const held = this.objects();
+    const { count, last } = world.ps[0]!.collector.badPointers();
+    if (count !== 0) throw new Fault(`markers have met ${count} words, the last ${last}, that should have been pointers and were none`);
     if (held !== reachable) throw new Fault(`at rest, after a whole cycle, the heap holds ${held} objects, and ${reachable} are reachable`);
   }
 

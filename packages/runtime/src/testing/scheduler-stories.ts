@@ -1,5 +1,7 @@
 /**
- * An interleaving told step by step, on the real code: why there is a phase ARM. The seeds find it too (scheduler-duels.ts); told, it does not depend on their luck.
+ * Interleavings told step by step, on the real code. The seeds find them too (scheduler-duels.ts), if rarely; told, they do not depend on their luck.
+ *
+ * Why there is a phase ARM:
  *
  *     second        first                    driver
  *     enter; new w                           a cycle begins: ARM, or without it MARK
@@ -11,6 +13,17 @@
  *
  * Without ARM the first P is black when it makes n: n is new, is not marked when it is shaded, and so never scanned; w is swept, although n leads to it. With ARM nobody is black before all
  * shade, n is as white as w, and marked and scanned when it is taken.
+ *
+ * Why a marker looks at the phase after it has announced itself:
+ *
+ *     second            first                      marker                   driver
+ *                                                  finds that it may mark   drain
+ *                                                  .                        TERM, SWEEP, OFF; another cycle begins: ARM
+ *     enter; loads w    enter; shades the spot     .
+ *     spot.0 := nil     leave: the spot is marked  .                        second still finds the barrier off: nobody shades w
+ *                                                  scans the spot
+ *     spot.0 := w
+ *     leave                                                                 MARK, drain, TERM, SWEEP: w is swept, although the spot leads to it
  */
 import { GcRecord, STEP_DRAIN, STEP_IDLE } from "@mallocgc/gc";
 import { CHAIN, KINDS, POINTERS, World, type Holder } from "./scheduler-world.ts";
@@ -64,10 +77,8 @@ class ToldActor implements Actor, Holder {
   }
 
   polls(): void {
-    this.does(({ collector }) => {
-      this.world.memory.order();
-      collector.mutator.poll();
-    });
+    this.learns();
+    this.does(({ collector }) => { collector.mutator.poll(); });
   }
 
   /** A new object, in a variable. */
@@ -98,6 +109,20 @@ class ToldActor implements Actor, Holder {
     this.does((p) => { p.store(addr, 0, value); });
   }
 
+  requests(): void {
+    this.does(({ collector }) => { collector.request(); });
+  }
+
+  /** What it reads from here on is no older than now. */
+  learns(): void {
+    this.does(() => { this.world.memory.order(); });
+  }
+
+  /** One batch, as far as it knows that there is something to mark. */
+  marks(): void {
+    this.does(({ collector }) => { collector.background.run(1); });
+  }
+
   /** A step of the cycle. */
   drives(): void {
     this.does(({ collector: { cycle } }) => {
@@ -108,38 +133,29 @@ class ToldActor implements Actor, Holder {
   }
 }
 
-/** Tells the story in a world that `plant` has spoilt. What went wrong. */
-export function tellOfArm(plant: (world: World) => void = () => undefined): string | undefined {
-  const world = new World(3);
+/** Who acts in a story. */
+interface Cast {
+  readonly world: World;
+  readonly first: ToldActor;
+  readonly second: ToldActor;
+  readonly driver: ToldActor;
+  readonly marker: ToldActor;
+}
+
+/** Tells a story in a world that `plant` has spoilt. What went wrong. */
+function tell(story: (cast: Cast) => void, plant: (world: World) => void = () => undefined): string | undefined {
+  const world = new World(4);
   plant(world);
-  const { mem, gc, memory, scheduler } = world;
-  const [first, second, driver] = [new ToldActor(world, 0), new ToldActor(world, 1), new ToldActor(world, 2)] as const;
-  world.holders.push(first, second, driver);
+  const { memory, scheduler } = world;
+  const [first, second, driver, marker] = [new ToldActor(world, 0), new ToldActor(world, 1), new ToldActor(world, 2), new ToldActor(world, 3)] as const;
+  world.holders.push(first, second, driver, marker);
   memory.install();
   try {
     world.reset();
     scheduler.begin(0);
-    scheduler.arrange([first, second, driver], OLD);
+    scheduler.arrange([first, second, driver, marker], OLD);
     memory.stepping = true;
-    second.enter();
-    const spot = second.finds();
-    const w = second.makes();
-    driver.does(({ collector }) => { collector.request(); });
-    driver.drives();
-    first.enter();
-    first.stores(first.finds(), first.makes());
-    second.stores(second.loads(spot), w);
-    second.ends();
-    first.ends();
-    for (let i = 0; mem[gc + G.step] !== STEP_DRAIN && i < MAX_STEPS; i++) driver.drives();
-    first.enter();
-    first.loads(spot);
-    first.stores(spot, 0);
-    for (let i = 0; mem[gc + G.step] !== STEP_IDLE && i < MAX_STEPS; i++) {
-      driver.drives();
-      first.polls();
-    }
-    if (mem[gc + G.step] !== STEP_IDLE) throw new Fault("the cycle does not end");
+    story({ world, first, second, driver, marker });
     world.reachable();
     return undefined;
   } catch (error) {
@@ -149,4 +165,60 @@ export function tellOfArm(plant: (world: World) => void = () => undefined): stri
     memory.stepping = false;
     memory.uninstall();
   }
+}
+
+/** Drives the cycle to a step; others poll, if they have to. */
+function driveTo({ world: { mem, gc }, driver }: Cast, step: number, pollers: readonly ToldActor[] = []): void {
+  for (let i = 0; mem[gc + G.step] !== step; i++) {
+    if (i === MAX_STEPS) throw new Fault(`the cycle does not get to step ${step}`);
+    driver.drives();
+    for (const poller of pollers) poller.polls();
+  }
+}
+
+/** Why there is a phase ARM. */
+export function tellOfArm(plant?: (world: World) => void): string | undefined {
+  return tell((cast) => {
+    const { first, second, driver } = cast;
+    second.enter();
+    const spot = second.finds();
+    const w = second.makes();
+    driver.requests();
+    driver.drives();
+    first.enter();
+    first.stores(first.finds(), first.makes());
+    second.stores(second.loads(spot), w);
+    second.ends();
+    first.ends();
+    driveTo(cast, STEP_DRAIN);
+    first.enter();
+    first.loads(spot);
+    first.stores(spot, 0);
+    driveTo(cast, STEP_IDLE, [first]);
+  }, plant);
+}
+
+/** Why a marker looks at the phase after it has announced itself. */
+export function tellOfMarker(plant?: (world: World) => void): string | undefined {
+  return tell((cast) => {
+    const { first, second, driver, marker } = cast;
+    driver.requests();
+    driveTo(cast, STEP_DRAIN);
+    marker.learns();
+    marker.marks();
+    driveTo(cast, STEP_IDLE);
+    second.enter();
+    const spot = second.finds();
+    const w = second.loads(spot);
+    driver.requests();
+    driver.drives();
+    first.enter();
+    first.stores(first.makes(), first.finds());
+    second.stores(spot, 0);
+    first.ends();
+    marker.marks();
+    second.stores(spot, w);
+    second.ends();
+    driveTo(cast, STEP_IDLE);
+  }, plant);
 }

@@ -252,8 +252,9 @@ export class TestHeap implements RootHost, Barrier {
   allocBytes(nbytes: number): Addr {
     return this.allocate(nbytes, 1) as Addr;
   }
-  reviveIfAlive(addr: number): boolean {
-    return !this.dying.has(addr);
+  makeStrongFromWeak(word: number): number {
+    const addr = this.mem[word]! >>> 0;
+    return this.dying.has(addr) ? 0 : addr;
   }
   onLeak(report: LeakReport): void {
     this.leaks.push(report);
