@@ -36,7 +36,9 @@ const {
   phase: PHASE, flushSeq: FLUSH_SEQ, wake: WAKE, workSeq: WORK_SEQ, revived: REVIVED, maxStallUs: G_MAX_STALL, step: CYCLE_STEP,
   idleMarkers: IDLE, markGen: MARK_GEN,
 } = GcRecord.offset;
-const { phaseSeen: PHASE_SEEN, turn: TURN, flushSeen: FLUSH_SEEN, greyLen: GREY_LEN, grey: GREY, maxStallUs: MAX_STALL, marking: MARKING } = GcProcessor.offset;
+const {
+  phaseSeen: PHASE_SEEN, turn: TURN, flushSeen: FLUSH_SEEN, graceTurn: GRACE_TURN, greyLen: GREY_LEN, grey: GREY, maxStallUs: MAX_STALL, marking: MARKING,
+} = GcProcessor.offset;
 const { sweepgen: SWEEPGEN } = MSpan.offset;
 const ENTRIES = GREY_ENTRIES;
 const OFF = PHASE_OFF;
@@ -134,18 +136,18 @@ export class Mutator implements Barrier {
   leave(): void {
     this.poll();
     if (this.mem[this.at + GREY_LEN] !== 0) this.flush();
+    const turn = this.mem[this.at + TURN]!;
     // Pairs with the driver's loads: who sees the turn ended sees what it has handed over.
-    Atomics.store(this.mem, this.at + TURN, ((this.mem[this.at + TURN]! & ~TURN_BIT) + STEP) | 0);
-    this.wakeDriver();
+    Atomics.store(this.mem, this.at + TURN, ((turn & ~TURN_BIT) + STEP) | 0);
+    this.wakeIfAwaited(turn);
   }
 
   /** Ends a turn and begins the next at once: no address in a variable is valid from here on. */
   safepoint(): void {
     // As in leave and enter: the driver may see the turn change, never end.
-    Atomics.add(this.mem, this.at + TURN, STEP);
+    const turn = Atomics.add(this.mem, this.at + TURN, STEP);
     this.poll();
-    // Only then does somebody wait for turns to end; a plain read, since who does looks again in some ms anyway.
-    if (this.mem[this.gc + CYCLE_STEP] === GRACE) this.wakeDriver();
+    this.wakeIfAwaited(turn);
   }
 
   /** Takes notice of the phase and of a request to flush. At an operation's edge only. */
@@ -340,6 +342,13 @@ export class Mutator implements Barrier {
   private phaseActive(): boolean {
     const phase = phaseOf(this.mem[this.phaseAt]!);
     return phase !== OFF;
+  }
+
+  /** A turn has ended: wakes a driver that waits for just that, or for a poll that has not come. By plain reads, since who waits looks again in some ms anyway. */
+  private wakeIfAwaited(turn: number): void {
+    const { mem, gc, at } = this;
+    const awaited = mem[gc + CYCLE_STEP] === GRACE && mem[at + GRACE_TURN] === turn;
+    if (awaited || mem[this.phaseAt] !== mem[at + PHASE_SEEN] || mem[gc + FLUSH_SEQ] !== mem[at + FLUSH_SEEN]) this.wakeDriver();
   }
 
   /** Wakes a driver that waits for this P. Costs nothing while no cycle is under way. */

@@ -304,6 +304,31 @@ describe("the turn word", () => {
     expect(new Set(words).size).toBe(4);
   });
 
+  test("of a turn that has ended, wakes the driver once, and only if it waits for that", () => {
+    const { d, p } = scene();
+    const { mutator } = p.collector;
+    const woken = (end: () => void): number => {
+      const before = d.word("wake");
+      end();
+      return d.word("wake") - before;
+    };
+    const safepoint = (): void => { mutator.safepoint(); };
+    mutator.enter();
+    expect(woken(safepoint), "no cycle").toBe(0);
+    d.to(STEP_ARM);
+    mutator.poll();
+    expect(woken(safepoint), "the driver waits for nobody").toBe(0);
+    d.advance();
+    mutator.poll();
+    d.advance();
+    expect([d.step, woken(safepoint), woken(safepoint)]).toEqual(["grace", 1, 0]);
+    d.to(STEP_DRAIN);
+    expect(woken(() => { mutator.leave(); })).toBe(0);
+    mutator.enter();
+    d.to(STEP_FLUSH);
+    expect(woken(() => { mutator.leave(); }), "answers the flush").toBe(1);
+  });
+
   test("claimed by the thread that leaves, or by who buries a dead one, is claimed by nobody else", () => {
     const { p } = scene();
     expect([p.collector.mutator.claimDead(), p.collector.mutator.claimDead()]).toEqual([true, false]);
