@@ -10,6 +10,8 @@ const LEAST_BYTES = 1024 ** 2;
 const MOST_BYTES = 4 * 1024 ** 3;
 const MOST_WORKERS = 64;
 const MOST_ROUNDS = 10_000;
+const DEFAULT_SECONDS = 10;
+const MOST_SECONDS = 3600;
 
 /** The text of `--help`. */
 export const USAGE = `Index real text with several threads on one shared heap, then ask it.
@@ -25,6 +27,8 @@ export const USAGE = `Index real text with several threads on one shared heap, t
   --check              mark everything twice in each collection and compare (with --once that is always so)
   --query WORD         ask for WORD instead of showing a prompt; may be repeated
   --once               no prompt: run everything, check the answers by counting, and exit 0 if all was right
+  --watch SECONDS      how long, at most, to watch the background give the memory of the dropped index back, before the rest is
+                       given back at once, 0 to ${MOST_SECONDS} (default: ${DEFAULT_SECONDS}; it ends when nothing more goes back)
   --json FILE          write the report as JSON
   --record-sizes FILE  write the sizes asked of the heap as JSON: [[size, count], ...]
   --help               show this
@@ -43,6 +47,8 @@ export interface DemoOptions {
   readonly queries: readonly string[];
   readonly once: boolean;
   readonly help: boolean;
+  /** Seconds. */
+  readonly watch: number;
   readonly json: string | undefined;
   readonly recordSizes: string | undefined;
 }
@@ -72,13 +78,14 @@ export function parseArguments(args: readonly string[]): DemoOptions {
   }
   return {
     dirs: positionals,
-    workers: values.workers === undefined ? Math.min(MOST_WORKERS, availableParallelism()) : parseWhole("workers", values.workers, MOST_WORKERS),
+    workers: values.workers === undefined ? Math.min(MOST_WORKERS, availableParallelism()) : parseWhole("workers", values.workers, 1, MOST_WORKERS),
     maxBytes: values["max-bytes"] === undefined ? DEFAULT_MAX_BYTES : parseMaxBytes(values["max-bytes"]),
-    rounds: values.rounds === undefined ? 1 : parseWhole("rounds", values.rounds, MOST_ROUNDS),
+    rounds: values.rounds === undefined ? 1 : parseWhole("rounds", values.rounds, 1, MOST_ROUNDS),
     check: values.check ?? values.once ?? false,
     queries: values.query ?? [],
     once: values.once ?? false,
     help: values.help ?? false,
+    watch: values.watch === undefined ? DEFAULT_SECONDS : parseWhole("watch", values.watch, 0, MOST_SECONDS),
     json: values.json,
     recordSizes: values["record-sizes"],
   };
@@ -105,6 +112,7 @@ function parse(args: string[]) {
         check: { type: "boolean" },
         query: { type: "string", multiple: true },
         once: { type: "boolean" },
+        watch: { type: "string" },
         json: { type: "string" },
         "record-sizes": { type: "string" },
         help: { type: "boolean", short: "h" },
@@ -115,9 +123,9 @@ function parse(args: string[]) {
   }
 }
 
-function parseWhole(name: string, text: string, most: number): number {
-  const n = /^\d+$/.test(text) ? Number(text) : 0;
-  if (n < 1 || n > most) throw new UsageError(`--${name} takes a whole number from 1 to ${most}, not "${text}"`);
+function parseWhole(name: string, text: string, least: number, most: number): number {
+  const n = /^\d+$/.test(text) ? Number(text) : -1;
+  if (n < least || n > most) throw new UsageError(`--${name} takes a whole number from ${least} to ${most}, not "${text}"`);
   return n;
 }
 

@@ -27,13 +27,30 @@ function demo(args: string[], input = ""): { code: number | null; out: string; e
   return { code: done.status, out: done.stdout, err: done.stderr };
 }
 
+/** From the start to the end of the run, in order; each sample a possible one. */
+function expectMemorySeries({ memorySeries, bytesInUse, heapReleased, rssAfter, rssPeak }: RunReport): void {
+  expect(memorySeries.length).toBeGreaterThan(3);
+  let before = -1;
+  for (const { seconds, heapInuse, heapIdle, heapReleased, rss } of memorySeries) {
+    expect(seconds).toBeGreaterThan(before);
+    expect(heapInuse).toBeGreaterThanOrEqual(0);
+    expect(heapReleased).toBeLessThanOrEqual(heapIdle);
+    expect(rss).toBeGreaterThan(10 << 20);
+    before = seconds;
+  }
+  expect(memorySeries[0]!.seconds).toBeLessThan(1);
+  expect(memorySeries.at(-1)).toMatchObject({ heapInuse: 0, heapReleased, rss: rssAfter });
+  expect(Math.max(...memorySeries.map((s) => s.heapInuse))).toBeGreaterThan(0.9 * bytesInUse);
+  expect(rssPeak).toBeLessThanOrEqual(Math.max(...memorySeries.map((s) => s.rss)));
+}
+
 describe("the command", () => {
   it("does everything without a terminal, checks its answers, and writes the report", () => {
     const json = join(dir, "report.json");
     const sizes = join(dir, "sizes.json");
     const { code, out, err } = demo([
       "--", join(dir, "text"), "--workers", "2", "--max-bytes", "64MiB", "--once",
-      "--query", "Needle", "--query", "word7", "--query", "absent", "--json", json, "--record-sizes", sizes,
+      "--query", "Needle", "--query", "word7", "--query", "absent", "--json", json, "--record-sizes", sizes, "--watch", "5",
     ]); // prettier-ignore
     expect(code, err + out).toBe(0);
     expect(out).toContain("needle: in 102 files, 357 times");
@@ -57,6 +74,18 @@ describe("the command", () => {
     expect(report.fragmentation.askedBytes).toBeLessThanOrEqual(report.fragmentation.slotBytes);
     expect(report.fragmentation.slotBytes).toBeLessThanOrEqual(report.fragmentation.spanBytes);
     expect(report.rssPeak).toBeGreaterThanOrEqual(report.rssBefore);
+    expectMemorySeries(report);
+    expect(out).toContain("Memory over time\n");
+    if (report.osBackend === "none") {
+      expect(report.background).toMatchObject({ seconds: 0, bytesReturned: 0 });
+      expect(out).toContain("install koffi");
+    } else {
+      // The background alone gives back what the index had, or all but what freeOSMemory then finds.
+      expect(report.background.seconds).toBeGreaterThan(0);
+      expect(report.background.bytesReturned).toBeGreaterThan(0);
+      expect(report.heapReleased).toBe(report.memorySeries.at(-1)!.heapIdle);
+      expect(out).toMatch(/seconds {5}HeapInuse {6}HeapIdle {2}HeapReleased {11}RSS\n( +[\d.]+ {2}.* [KM]?i?B\n)+/);
+    }
 
     const pairs = JSON.parse(readFileSync(sizes, "utf8")) as [number, number][];
     expect(pairs.reduce((sum, [, count]) => sum + count, 0)).toBe(report.mallocs);
@@ -64,7 +93,7 @@ describe("the command", () => {
 
   it("indexes everything again while it answers, and tells of each round and each collection", () => {
     const json = join(dir, "rounds.json");
-    const { code, out, err } = demo([join(dir, "text"), "--workers", "2", "--max-bytes", "64MiB", "--once", "--rounds", "4", "--query", "needle", "--json", json]);
+    const { code, out, err } = demo([join(dir, "text"), "--workers", "2", "--max-bytes", "64MiB", "--once", "--rounds", "4", "--query", "needle", "--json", json, "--watch", "0"]);
     expect(code, err + out).toBe(0);
     const report = JSON.parse(readFileSync(json, "utf8")) as RunReport;
     expect(report).toMatchObject({ rounds: 4, files: 120, wrongAnswers: 0, wrongFindings: [], verifyErrors: 0, objectsAfter: 0 });
@@ -84,11 +113,12 @@ describe("the command", () => {
   });
 
   it("answers at its prompt until an empty line, then lets everything go", () => {
-    const { code, out } = demo([join(dir, "text"), "--workers", "2"], "needle the\n--\n\nnever asked\n");
+    const { code, out } = demo([join(dir, "text"), "--workers", "2", "--watch", "1"], "needle the\n--\n:memory\n\nnever asked\n");
     expect(code).toBe(0);
     expect(out).toContain("needle: in 102 files");
     expect(out).toContain("the: in 120 files, 120 times");
     expect(out).toContain("there is none in that line");
+    expect(out).toMatch(/HeapReleased +RSS\n.*MiB\n\n {2}heap .*┤/);
     expect(out).not.toContain("never");
     expect(out).toContain("nothing broken");
   });
@@ -100,7 +130,7 @@ describe("the command", () => {
     for (let i = 0; i < 20; i++) {
       writeFileSync(join(many, `${i}.txt`), Array.from({ length: 3000 }, (_, w) => `unique_${i}_${w}`).join(" "));
     }
-    const { code, out, err } = demo([many, "--workers", "2", "--max-bytes", "2MiB", "--once", "--json", json]);
+    const { code, out, err } = demo([many, "--workers", "2", "--max-bytes", "2MiB", "--once", "--json", json, "--watch", "0"]);
     expect(code, err + out).toBe(1);
     expect(err).toMatch(/The heap is full.*\n.* files? of 20 are indexed.*--max-bytes \(now 2.0 MiB\)/);
     const report = JSON.parse(readFileSync(json, "utf8")) as RunReport;
@@ -110,6 +140,7 @@ describe("the command", () => {
 
   it.each([
     [["--workers", "none"], "--workers takes a whole number"],
+    [["--watch", "-1"], "--watch"],
     [["--rounds", "0"], "--rounds takes a whole number from 1"],
     [["--frobnicate"], "--frobnicate"],
     [["/no/such/place"], "does not exist"],

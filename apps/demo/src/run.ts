@@ -3,11 +3,13 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type DemoOptions, UsageError } from "./arguments.ts";
 import { asAnswer, countByHand, difference } from "./check.ts";
-import { prompt } from "./prompt.ts";
+import { MEMORY_COMMAND, prompt } from "./prompt.ts";
 import { bytes, plural } from "./report/format.ts";
+import { memoryChart } from "./report/memory-chart.ts";
+import type { MemorySample } from "./report/memory-series.ts";
 import type { IndexReport, QueryLine, RunReport } from "./report/report.ts";
 import { compactSizes } from "./report/request-sizes.ts";
-import { dropText, indexText, queryText } from "./report/text.ts";
+import { MEMORY_HEAD, dropText, giveBackText, indexText, memoryLine, queryText } from "./report/text.ts";
 import { Session, TOP_FILES } from "./session.ts";
 import { everyFile, listFiles, markdownAndTypeScript } from "./text/files.ts";
 import { termsOf } from "./text/tokenizer.ts";
@@ -62,11 +64,22 @@ export async function run(options: DemoOptions): Promise<number> {
     writeFileSync(options.recordSizes, `${JSON.stringify(compactSizes(await session.requestedSizes(), MOST_SIZES))}\n`);
   }
 
-  const dropped = await session.tearDown();
-  process.stdout.write(dropText({ ...dropped, rssBefore: indexed.rssBefore }));
-  const report: RunReport = { ...indexed, ...dropped, queries };
+  const dropped = await session.drop();
+  process.stdout.write(dropText(dropped));
+  const givenBack = await session.giveBack(options.watch, showMemory());
+  process.stdout.write(giveBackText({ ...indexed, ...dropped, ...givenBack }));
+  const report: RunReport = { ...indexed, ...dropped, ...givenBack, queries };
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
   return isSound(report) ? 0 : 1;
+}
+
+/** Prints the memory of each second, with a head above the first. */
+function showMemory(): (sample: MemorySample) => void {
+  let head = `\nThe heap's background thread gives memory back\n${MEMORY_HEAD}`;
+  return (sample) => {
+    process.stdout.write(`${head}${memoryLine(sample)}`);
+    head = "";
+  };
 }
 
 /** Markdown and TypeScript that was installed, or is in docs; not the workspace's own packages, which node_modules links to. */
@@ -81,6 +94,7 @@ async function answerAll(session: Session, terms: readonly Uint8Array[]): Promis
 }
 
 async function askLine(session: Session, line: string, queries: QueryLine[]): Promise<string[]> {
+  if (line.trim() === MEMORY_COMMAND) return [`${MEMORY_HEAD}${memoryLine(session.memory.look())}`, memoryChart(session.memory.samples)];
   const terms = termsOf(line);
   if (terms.length === 0) return ["A term is made of letters, digits and _, at most 64 bytes; there is none in that line."];
   const answers: string[] = [];

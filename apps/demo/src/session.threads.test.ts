@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { countByHand } from "./check.ts";
 import { InvertedIndex } from "./index/inverted-index.ts";
-import type { QueryLine } from "./report/report.ts";
+import type { DropReport, GiveBackReport, QueryLine } from "./report/report.ts";
 import { filesToIndex } from "./run.ts";
 import { Session } from "./session.ts";
 import { buildPlainIndex } from "./testing/plain-index.ts";
@@ -25,6 +25,12 @@ async function askAll(session: Session, terms: Iterable<string>): Promise<QueryL
     answers.push(...(await Promise.all(asked)));
   }
   return answers;
+}
+
+/** Drops the index and ends the session. */
+async function letGo(session: Session): Promise<DropReport & GiveBackReport> {
+  const dropped = await session.drop();
+  return { ...dropped, ...(await session.giveBack(0, () => undefined)) };
 }
 
 describe("the default run", () => {
@@ -61,7 +67,7 @@ describe("an index built by several workers on one heap", () => {
     expect(indexed.occurrences).toBe(occurrences);
     expect(answered.size).toBe(workers);
 
-    const dropped = await session.tearDown();
+    const dropped = await letGo(session);
     expect(dropped).toMatchObject({ verifyFindings: [], objectsAfter: 0, objectsCollected: indexed.objects });
     expect(indexed.objects + indexed.frees).toBe(indexed.mallocs);
   });
@@ -82,18 +88,18 @@ describe("an index built by several workers on one heap", () => {
       expect(round.liveBytes).toBeLessThan(indexed.fragmentation.askedBytes * 1.25);
     }
     expect(indexed.cycles).toBeGreaterThanOrEqual(4);
-    expect(await session.tearDown()).toMatchObject({ verifyFindings: [], objectsAfter: 0, objectsCollected: indexed.objects });
+    expect(await letGo(session)).toMatchObject({ verifyFindings: [], objectsAfter: 0, objectsCollected: indexed.objects });
   });
 
   it("is built again and again in a heap that has no room for two of it", async () => {
     const options = { files: someFiles(250), base: BASE, workers: 2 };
     const once = await Session.start({ ...options, maxBytes: 64 << 20 });
     const { liveBytes } = (await once.indexAll(QUIET)).memory;
-    await once.tearDown();
+    await letGo(once);
     const session = await Session.start({ ...options, maxBytes: Math.floor(liveBytes * 1.95), rounds: 6 });
     const indexed = await session.indexAll(QUIET);
     expect(indexed).toMatchObject({ exhausted: null, rounds: 6, files: options.files.length });
-    expect(await session.tearDown()).toMatchObject({ verifyFindings: [], objectsAfter: 0 });
+    expect(await letGo(session)).toMatchObject({ verifyFindings: [], objectsAfter: 0 });
   });
 
   it("stays whole when there is no room to begin the next one: the workers stop waiting, and it goes on answering", async () => {
@@ -109,7 +115,7 @@ describe("an index built by several workers on one heap", () => {
       expect(begin.mock.calls).toEqual([[2], [2]]);
       expect(indexed).toMatchObject({ exhausted: "no room", rounds: 2, files: files.length, wrongAnswers: 0, wrongFindings: [] });
       expect((await session.ask(Buffer.from("the"))).files).toBe(questions[0]!.files.length);
-      expect(await session.tearDown()).toMatchObject({ verifyFindings: [], objectsAfter: 0 });
+      expect(await letGo(session)).toMatchObject({ verifyFindings: [], objectsAfter: 0 });
     } finally {
       begin.mockRestore();
     }
@@ -133,7 +139,7 @@ describe("an index built by several workers on one heap", () => {
     }
     expect(indexed.terms).toBe(terms);
 
-    expect(await session.tearDown()).toMatchObject({ verifyFindings: [], objectsAfter: 0 });
+    expect(await letGo(session)).toMatchObject({ verifyFindings: [], objectsAfter: 0 });
   });
 
   it("is not begun when the heap has no room even for the names of the files", async () => {

@@ -1,12 +1,14 @@
 /**
- * One run's heap, index and workers, from `start` to `tearDown`: what is done, and measured, without a word printed.
+ * One run's heap, index and workers, from `start` by way of `drop` to `giveBack`: what is done, and measured, without a word printed.
  */
 import { resolve } from "node:path";
 import { createHeap, type CycleReport, type Heap } from "@mallocgc/runtime";
+import { watchGiveBack } from "./give-back.ts";
 import { InvertedIndex } from "./index/inverted-index.ts";
+import { type MemorySample, MemorySeries } from "./report/memory-series.ts";
 import { MemoryWatch } from "./report/memory-watch.ts";
 import { type ProgressOutput, showProgress } from "./report/progress.ts";
-import { type CycleLine, type DropReport, type IndexReport, type QueryLine, type RoundLine, type SizeClassLine, percentLost } from "./report/report.ts";
+import { type CycleLine, type DropReport, type GiveBackReport, type IndexReport, type QueryLine, type RoundLine, type SizeClassLine, percentLost } from "./report/report.ts";
 import { type SizeCount, addSizes } from "./report/request-sizes.ts";
 import { Crew } from "./worker/crew.ts";
 import { isHeapExhausted } from "./worker/indexer.ts";
@@ -38,8 +40,9 @@ export interface SessionOptions {
 
 /** A heap with an index in it, and the workers that share it. */
 export class Session {
+  /** Memory from the start on. */
+  readonly memory: MemorySeries;
   private readonly rssBefore: number;
-  private rssPeak: number;
   /** What the verifier found so far. */
   readonly verifyFindings: string[] = [];
   private readonly options: SessionOptions;
@@ -58,8 +61,8 @@ export class Session {
     this.index = index;
     this.crew = crew;
     this.nameBytes = nameBytes;
-    this.rssBefore = process.memoryUsage.rss();
-    this.rssPeak = this.rssBefore;
+    this.memory = new MemorySeries(heap);
+    this.rssBefore = this.memory.look().rss;
   }
 
   /**
@@ -92,7 +95,7 @@ export class Session {
     let exhausted: string | undefined;
     for (let round = 1; round <= this.rounds && exhausted === undefined; round++) {
       const memory = new MemoryWatch(this.heap);
-      const endProgress = showProgress(progress, () => this.index.progress(), () => { this.sampleRss(); });
+      const endProgress = showProgress(progress, () => this.index.progress());
       const after = this.lastCycle();
       const began = performance.now();
       try {
@@ -215,7 +218,7 @@ export class Session {
         peakRatio: Math.max(...rounds.map((r) => r.peakMemoryBytes)) / last.liveBytes,
       },
       rssBefore: this.rssBefore,
-      rssIndexed: process.memoryUsage.rss(),
+      rssIndexed: this.memory.look().rss,
       exhausted,
     };
   }
@@ -233,36 +236,50 @@ export class Session {
     return addSizes([this.index.requests.sizes(), ...(await this.crew.askAll("sizes", {}))]);
   }
 
-  /**
-   * Lets the index go, collects, verifies, and gives pages back to the operating system. Workers let go of the heap but live on until the memory is
-   * measured.
-   */
-  async tearDown(): Promise<DropReport> {
-    this.sampleRss();
+  /** Lets the index go, collects, and verifies. Workers let go of the heap but live on until the memory is measured. */
+  async drop(): Promise<DropReport> {
     const { heap } = this;
     const { HeapObjects } = heap.readMemStats();
+    const rssPeak = Math.max(this.memory.look().rss, this.memory.peakRss);
     const began = performance.now();
     this.index.drop();
     await heap.gc();
     const dropSeconds = (performance.now() - began) / 1000;
     await this.crew.askAll("detach", {});
     this.verify("index dropped");
+    const objectsAfter = heap.readMemStats().HeapObjects;
+    return { objectsCollected: HeapObjects - objectsAfter, objectsAfter, dropSeconds, rssPeak };
+  }
+
+  /**
+   * Watches the background give pages back to the operating system, for that many seconds at most, has the rest given back at once, and ends
+   * the session. `onSecond` gets the memory at the beginning and once a second.
+   */
+  async giveBack(seconds: number, onSecond: (sample: MemorySample) => void): Promise<GiveBackReport> {
+    const { heap, memory } = this;
     const { osBackend } = heap;
+    const before = memory.look();
+    if (osBackend !== "none" && seconds > 0) await watchGiveBack(heap, memory, seconds, onSecond);
+    const watched = memory.look();
     const bytesReturned = heap.freeOSMemory();
-    const stats = heap.readMemStats();
-    const rssAfter = process.memoryUsage.rss();
+    memory.end();
+    this.verify("memory given back");
+    const after = memory.samples.at(-1)!;
     await this.crew.end();
     heap.close();
     return {
-      objectsCollected: HeapObjects - stats.HeapObjects,
-      dropSeconds,
-      objectsAfter: stats.HeapObjects,
-      bytesInUseAfter: stats.HeapInuse,
-      bytesReleasedAfter: stats.HeapReleased,
       osBackend,
+      background: {
+        seconds: watched.seconds - before.seconds,
+        bytesReturned: watched.heapReleased - before.heapReleased,
+        rssBefore: before.rss,
+        rssAfter: watched.rss,
+      },
       bytesReturned,
-      rssPeak: this.rssPeak,
-      rssAfter,
+      bytesInUseAfter: after.heapInuse,
+      heapReleased: after.heapReleased,
+      rssAfter: after.rss,
+      memorySeries: memory.samples,
       verifyErrors: this.verifyFindings.length,
       verifyFindings: this.verifyFindings,
     };
@@ -289,10 +306,6 @@ export class Session {
       goalBytes: r.goal,
       maxStallUs: r.maxStallNs / 1000,
     }));
-  }
-
-  private sampleRss(): void {
-    this.rssPeak = Math.max(this.rssPeak, process.memoryUsage.rss());
   }
 
   private sizeClasses(): SizeClassLine[] {

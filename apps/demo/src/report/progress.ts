@@ -16,13 +16,12 @@ export interface ProgressOutput {
   write(text: string): unknown;
 }
 
-/** Shows `read()` until the returned function is called. `onTick` runs at each look, whether anything is shown or not. */
-export function showProgress(out: ProgressOutput, read: () => Progress, onTick: () => void): () => void {
+/** Shows `read()` until the returned function is called. */
+export function showProgress(out: ProgressOutput, read: () => Progress): () => void {
   const began = performance.now();
   let lastLine = began;
   const text = (): string => line(read(), performance.now() - began);
   const timer = setInterval(() => {
-    onTick();
     if (out.isTTY === true) {
       out.write(`\r${text()}\x1b[K`);
     } else if (performance.now() - lastLine >= LINE_MS) {
@@ -32,7 +31,6 @@ export function showProgress(out: ProgressOutput, read: () => Progress, onTick: 
   }, REDRAW_MS);
   return () => {
     clearInterval(timer);
-    onTick();
     if (out.isTTY === true) out.write(`\r${text()}\x1b[K\n`);
   };
 }

@@ -5,6 +5,7 @@
  * less again, since each request is rounded up to a size class.
  */
 import type { NamedCount } from "../index/inverted-index.ts";
+import type { MemorySample } from "./memory-series.ts";
 
 /** One size class with live spans; class 0 is large objects, which have whole spans to themselves. */
 export interface SizeClassLine {
@@ -175,27 +176,44 @@ export interface IndexReport {
 export interface DropReport {
   /** Objects that died with the index. */
   readonly objectsCollected: number;
+  /** `HeapObjects` after that. */
+  readonly objectsAfter: number;
   /** Wall time from dropping the roots to the end of a collection. */
   readonly dropSeconds: number;
-  /** `HeapObjects`, `HeapInuse` and `HeapReleased` after `freeOSMemory`. */
-  readonly objectsAfter: number;
-  readonly bytesInUseAfter: number;
-  readonly bytesReleasedAfter: number;
-  /** How pages go back to the operating system here: `node:ffi`, `koffi` or `none`. */
-  readonly osBackend: string;
-  /** Bytes that `freeOSMemory` gave back to the operating system. */
-  readonly bytesReturned: number;
   /** The most resident bytes seen until the index was dropped. */
   readonly rssPeak: number;
-  /** Resident bytes with the index collected and pages given back, workers still there. */
+}
+
+/** What the heap's background thread gave back while nobody did anything. Resident bytes are the process's. */
+export interface BackgroundLine {
+  /** For how long it was watched. */
+  readonly seconds: number;
+  readonly bytesReturned: number;
+  readonly rssBefore: number;
   readonly rssAfter: number;
-  /** Number of broken invariants found by the verifier, after each round and again with the index dropped. */
+}
+
+/** Memory given back to the operating system, after the index was dropped. */
+export interface GiveBackReport {
+  /** How pages go back here: `node:ffi`, `koffi` or `none`. */
+  readonly osBackend: string;
+  readonly background: BackgroundLine;
+  /** Bytes that `freeOSMemory` gave back after that. */
+  readonly bytesReturned: number;
+  /** `HeapInuse` and `HeapReleased` in the end. */
+  readonly bytesInUseAfter: number;
+  readonly heapReleased: number;
+  /** Resident bytes in the end, workers still there. */
+  readonly rssAfter: number;
+  /** From start to end, ascending, 100 ms apart or, in a long run, more. */
+  readonly memorySeries: readonly MemorySample[];
+  /** Number of broken invariants found by the verifier, after each round and again with the index dropped and with its memory given back. */
   readonly verifyErrors: number;
   readonly verifyFindings: readonly string[];
 }
 
 /** The whole run. Bytes are bytes, times are seconds unless the name says otherwise. */
-export interface RunReport extends IndexReport, DropReport {
+export interface RunReport extends IndexReport, DropReport, GiveBackReport {
   readonly queries: readonly QueryLine[];
 }
 

@@ -1,6 +1,8 @@
 /** The report as text, in the order in which the run goes: what was indexed, how the rounds went, what the heap looks like, what was given back. */
 import { bytes, count, plural, table } from "./format.ts";
-import type { DropReport, IndexReport, QueryLine } from "./report.ts";
+import { memoryChart } from "./memory-chart.ts";
+import type { MemorySample } from "./memory-series.ts";
+import type { DropReport, GiveBackReport, IndexReport, QueryLine } from "./report.ts";
 
 /** What was indexed, and the heap that holds it. */
 export function indexText(r: IndexReport): string {
@@ -57,15 +59,37 @@ export function queryText(q: QueryLine): string {
 }
 
 /** What letting the index go did. */
-export function dropText(r: DropReport & Pick<IndexReport, "rssBefore">): string {
-  const verdict = r.verifyErrors === 0 ? "nothing broken" : `${plural(r.verifyErrors, "invariant")} BROKEN:\n    ${r.verifyFindings.join("\n    ")}`;
+export function dropText(r: DropReport): string {
   return `
 Dropped the index; ${plural(r.objectsCollected, "object")} collected in ${r.dropSeconds.toFixed(2)} s${r.objectsAfter === 0 ? "" : `; ${plural(r.objectsAfter, "object")} LEFT`}
-  heap         ${bytes(r.bytesInUseAfter)} in use, ${plural(r.objectsAfter, "object")}, ${bytes(r.bytesReleasedAfter)} released
-  verifier     ${verdict}
-  freeOSMemory ${r.osBackend === "none" ? "gave nothing back: this system or Node has no way to take pages (install koffi)" : `gave back ${bytes(r.bytesReturned)} through ${r.osBackend}`}
-  RSS          ${bytes(r.rssBefore)} before, ${bytes(r.rssPeak)} at the peak, ${bytes(r.rssAfter)} now
 `;
+}
+
+/** Above the lines of `memoryLine`. */
+export const MEMORY_HEAD: string = memoryRow(["seconds", "HeapInuse", "HeapIdle", "HeapReleased", "RSS"]);
+
+/** Memory at one moment. */
+export function memoryLine(s: MemorySample): string {
+  return memoryRow([s.seconds.toFixed(1), bytes(s.heapInuse), bytes(s.heapIdle), bytes(s.heapReleased), bytes(s.rss)]);
+}
+
+/** How the memory went back, and how it was from start to end. */
+export function giveBackText(r: GiveBackReport & Pick<IndexReport, "rssBefore"> & Pick<DropReport, "rssPeak">): string {
+  const { background } = r;
+  const verdict = r.verifyErrors === 0 ? "nothing broken" : `${plural(r.verifyErrors, "invariant")} BROKEN:\n    ${r.verifyFindings.join("\n    ")}`;
+  const chart = memoryChart(r.memorySeries);
+  return `
+Gave memory back
+  heap         ${bytes(r.bytesInUseAfter)} in use, ${bytes(r.heapReleased)} released
+  verifier     ${verdict}
+${r.osBackend === "none" ? "  nothing      this system or Node has no way to take pages (install koffi)" : `  background   ${bytes(background.bytesReturned)} in ${background.seconds.toFixed(1)} s, RSS ${bytes(background.rssBefore)} before, ${bytes(background.rssAfter)} after
+  freeOSMemory ${bytes(r.bytesReturned)} more, through ${r.osBackend}`}
+  RSS          ${bytes(r.rssBefore)} before, ${bytes(r.rssPeak)} at the peak, ${bytes(r.rssAfter)} now
+${chart === "" ? "" : `\nMemory over time\n${chart}\n`}`;
+}
+
+function memoryRow(cells: readonly string[]): string {
+  return `  ${cells.map((cell, i) => cell.padStart(i === 0 ? 7 : 12)).join("  ")}\n`;
 }
 
 /** Each round and each collection, and the most memory against the live index. */
