@@ -50,6 +50,8 @@ func main() {
 		reply(recordClasses())
 	case "goals":
 		reply(goals())
+	case "pprof":
+		reply(pprofAnswers())
 	case "scavtrace":
 		scavtrace()
 	default:
@@ -109,6 +111,10 @@ func record(out string) {
 		Parts     json.RawMessage `json:"parts"`
 		Scavtrace []string        `json:"scavtrace"`
 	}{varied, recordScavenger(), recordScavtrace()})
+	write(out, "pprof.json", struct {
+		header
+		Answers json.RawMessage `json:"answers"`
+	}{thisGo(), recordTwice("pprof", 0, 0)})
 }
 
 func thisGo() header {
@@ -155,7 +161,7 @@ func write(dir, name string, v any) {
 	text, err := json.Marshal(v)
 	check(err)
 	// A line for each class, sequence, scenario, goal and run, so that a change reads well.
-	for _, key := range []string{`{"size"`, `{"shape"`, `{"seed"`, `{"name"`, `{"liveMiB"`, `{"memoryLimit"`, `{"ops"`} {
+	for _, key := range []string{`{"size"`, `{"shape"`, `{"seed"`, `{"name"`, `{"liveMiB"`, `{"memoryLimit"`, `{"ops"`, `{"method"`} {
 		text = bytes.ReplaceAll(text, []byte(key), []byte("\n"+key))
 	}
 	check(os.WriteFile(filepath.Join(dir, name), append(text, '\n'), 0o644))

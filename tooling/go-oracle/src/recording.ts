@@ -158,6 +158,28 @@ export interface ScavengerRecording extends GoVersion {
   readonly scavtrace: readonly string[];
 }
 
+/** What a server with Go's net/http/pprof answered. Empty strings for headers that are not there. */
+export interface PprofAnswer {
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  readonly contentType: string;
+  readonly contentDisposition: string;
+  /** X-Content-Type-Options. */
+  readonly noSniff: string;
+  /** X-Go-Pprof. */
+  readonly goPprof: string;
+  readonly allow: string;
+  readonly location: string;
+  /** Only where the status is not 200: else it is a profile. */
+  readonly body: string;
+}
+
+/** Go's profile handler: the requests of its own TestHandlers come first. */
+export interface PprofRecording extends GoVersion {
+  readonly answers: readonly PprofAnswer[];
+}
+
 /** The folder that holds the recordings of this project. */
 export const DATA: URL = new URL("../data/", import.meta.url);
 
@@ -187,6 +209,10 @@ export function loadHeapGoals(folder: URL = DATA): HeapGoalsRecording {
 
 export function loadScavenger(folder: URL = DATA): ScavengerRecording {
   return read(folder, "scavenger.json") as ScavengerRecording;
+}
+
+export function loadPprof(folder: URL = DATA): PprofRecording {
+  return read(folder, "pprof.json") as PprofRecording;
 }
 
 /** Start value of {@link hashInto}. */

@@ -1,0 +1,17 @@
+export { allocDelta, deltaProfile } from "./delta.ts";
+export { PprofExportError, type PprofExportErrorCode } from "./errors.ts";
+export { foldedStacks } from "./folded.ts";
+export { guarded, type GuardOptions } from "./guard.ts";
+export { pprofHandler, type PprofHandler, type PprofHandlerOptions } from "./handler.ts";
+export { heapSnapshot, type SnapshotEdge, type SnapshotNode } from "./heap-snapshot.ts";
+export type { SnapshotEdgeType, SnapshotNodeType } from "./heap-snapshot-meta.ts";
+export { legacyText } from "./legacy-text.ts";
+export { listen, type ListenOptions, type PprofServer } from "./listen.ts";
+export type { MemStatsFigures } from "./mem-stats-lines.ts";
+export { toNodeListener } from "./node-listener.ts";
+export { encodeProfile, type HeapProfileName } from "./profile-proto.ts";
+export { startPush, type PushOptions, type PushTarget, type Pusher } from "./push.ts";
+export { parca, pyroscope, type PushTargetOptions, type PyroscopeOptions } from "./push-targets.ts";
+export type { Frame, HeapProfile, MemProfileRecord, ProfileSource } from "./records.ts";
+export { speedscopeFile, type SpeedscopeFile, type SpeedscopeFrame, type SpeedscopeProfile } from "./speedscope.ts";
+export { SAMPLE_TYPES, unsample, unsampleProfile, type HeapSample, type HeapSamples, type SampleType } from "./unsample.ts";
