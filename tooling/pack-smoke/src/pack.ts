@@ -1,8 +1,8 @@
 /** The packages as they would be published: tarballs, in a folder of their own that is gone afterwards. */
 import { execFile } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { glob, mkdtemp, readFile, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
@@ -32,6 +32,20 @@ export async function checkTarballs(check: (tarballs: readonly Tarball[], emptyF
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+/** What our packages need of others, packed from where pnpm put it, so that nothing is fetched. It has no dependencies of its own. */
+export async function packOthers(folder: string): Promise<string[]> {
+  const paths = new Set<string>();
+  for await (const manifest of glob("packages/*/package.json", { cwd: ROOT })) {
+    const { dependencies = {} } = JSON.parse(await readFile(join(ROOT, manifest), "utf8")) as { dependencies?: Record<string, string> };
+    for (const name of Object.keys(dependencies)) {
+      if (!name.startsWith("@mallocgc/")) paths.add(await realpath(join(ROOT, dirname(manifest), "node_modules", name)));
+    }
+  }
+  if (paths.size === 0) return [];
+  const { stdout } = await run("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", folder, ...paths]);
+  return (JSON.parse(stdout) as { readonly filename: string }[]).map(({ filename }) => join(folder, filename));
 }
 
 /** Runs a command and prints its output only if it fails; returns whether it succeeded. */
