@@ -100,6 +100,10 @@ func record(out string) {
 		header
 		pacerRecording
 	}{thisGo(), recordPacer()})
+	write(out, "metrics.json", struct {
+		header
+		metricsRecording
+	}{thisGo(), recordMetrics()})
 	varied := thisGo()
 	varied.Gogc = "varied"
 	write(out, "goals.json", struct {

@@ -7,6 +7,7 @@ import { WANTED_BY_GROWTH, WANTED_BY_REQUEST } from "./refill.ts";
 const G = GcRecord.offset;
 const GC = 64 as Ptr;
 const RING = 1024 as Ptr;
+const PAUSES = 8192 as Ptr;
 const MIB = 1 << 20;
 const START = 1_700_000_000_000;
 
@@ -14,7 +15,7 @@ const START = 1_700_000_000_000;
 function scene() {
   const region = createRegion(1 << 20, true);
   const { i32, f64 } = region;
-  const log = new CycleLog(region, GC, RING);
+  const log = new CycleLog(region, GC, RING, PAUSES);
   const note = (field: number, ms: number): void => { f64[(GC + field) >>> 1] = ms; };
   note(G.heapStart, START);
   const begin = (cycle: number, at: number): void => {
@@ -40,7 +41,7 @@ test("a cycle's row says what it did: times from the marks that the driver left,
   end(107);
   expect(log.read(1)).toEqual({
     cycle: 1, start: 100e6, cpuFraction: 3.5 / (107 * 2), beginNs: 1e6, markNs: 4e6, endNs: 2e6, assistNs: 500_000, backgroundNs: 3e6,
-    heapBegin: 4 * MIB, heapEnd: 5 * MIB, heapMarked: 3 * MIB, goal: 8 * MIB, globals: 0, procs: 2, forced: false, maxStallNs: 70_000,
+    heapBegin: 4 * MIB, heapEnd: 5 * MIB, heapMarked: 3 * MIB, goal: 8 * MIB, globals: 0, procs: 2, forced: false, maxStallNs: 70_000, pauseNs: 0,
     pacing: {
       assistWorkPerByte: 2.5, heapScan: 3 * MIB, heapLive: 4 * MIB, goal: 7 * MIB, dedicatedMarkWorkers: 1, fractionalUtilizationGoal: 0,
       utilization: 0.5, goalUtilization: 0.25, heapScanWork: 900, expectedWork: 1000, triggered: 4 * MIB, consMark: 1.5,
@@ -122,4 +123,53 @@ test("the pacer's lines are Go's", () => {
     "pacer: assist ratio=2.5 (scan 3 MB in 4->7 MB) workers=1+0",
     `pacer: 50% CPU (25 exp.) for 900+0+0 B work (1000 B exp.) in ${4 * MIB} B -> ${5 * MIB} B (∆goal ${-3 * MIB}, cons/mark 1.5)`,
   ]);
+});
+
+/** A cycle from beginning to the moment at which all threads see that it is done. */
+function run({ i32, begin, end }: ReturnType<typeof scene>, cycle: number, pauseNs: number): void {
+  begin(cycle, cycle * 10);
+  i32[GC + G.maxPauseNs] = pauseNs | 0;
+  end(cycle * 10 + 8, { assistNs: 100, reason: cycle % 3 === 0 ? WANTED_BY_REQUEST : WANTED_BY_GROWTH });
+  i32[GC + G.cyclesDone] = cycle;
+}
+
+test("before the first cycle all totals are 0", () => {
+  const { cycles, forced, lastEnd, pauseNs, pauses } = scene().log.totals();
+  expect([cycles, forced, lastEnd, pauseNs, pauses.ns.length, pauses.end.some((end) => end !== 0)]).toEqual([0, 0, 0, 0, 256, false]);
+});
+
+test("totals are those of all cycles, pauses those of the last 256, at the index that Go has them at", () => {
+  const s = scene();
+  for (let cycle = 1; cycle <= 300; cycle++) {
+    run(s, cycle, cycle);
+    const { pauses, ...totals } = s.log.totals();
+    expect([totals.cycles, totals.forced, totals.assistNs, totals.pauseNs]).toEqual([cycle, Math.floor(cycle / 3), cycle * 100, (cycle * (cycle + 1)) / 2]);
+    expect(totals.lastEnd).toBe((START + cycle * 10 + 8) * 1e6);
+    expect([pauses.ns[(cycle + 255) % 256], pauses.end[(cycle + 255) % 256]]).toEqual([cycle, totals.lastEnd]);
+    const told = Array.from({ length: Math.min(cycle, 256) }, (_, i) => cycle - i);
+    expect(pauses.ns.reduce((n, ns) => n + ns, 0)).toBe(told.reduce((n, ns) => n + ns, 0));
+  }
+});
+
+test("a pause above 2^31 ns is not taken for one below 0", () => {
+  const s = scene();
+  run(s, 1, 3e9);
+  expect([s.log.read(1)?.pauseNs, s.log.totals().pauseNs]).toEqual([3e9, 3e9]);
+});
+
+test("totals that were written over while they were read are read again", () => {
+  const s = scene();
+  for (let cycle = 1; cycle <= 10; cycle++) run(s, cycle, cycle);
+  // Eight more cycles end between the first word and the last.
+  const { load } = Atomics;
+  let looks = 0;
+  Atomics.load = ((mem: Int32Array, at: number) => {
+    if (at === GC + G.cyclesDone && ++looks === 2) for (let cycle = 11; cycle <= 18; cycle++) run(s, cycle, cycle);
+    return load(mem, at);
+  }) as typeof Atomics.load;
+  try {
+    expect([s.log.totals().cycles, looks]).toEqual([18, 4]);
+  } finally {
+    Atomics.load = load;
+  }
 });

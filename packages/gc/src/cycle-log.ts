@@ -12,6 +12,7 @@ import type { Ptr, Region } from "@mallocgc/sysmem";
 import { CYCLES_KEPT, CycleFigures, GcRecord } from "./gc-record.ts";
 import { formatGcTrace, formatPacerEnd, formatPacerStart, type PacerStartFigures } from "./gctrace.ts";
 import type { PacerFigures } from "./pacer-figures.ts";
+import { PauseLog, type Pauses } from "./pause-log.ts";
 import { WANTED_BY_REQUEST } from "./refill.ts";
 
 const G = GcRecord.offset;
@@ -47,6 +48,8 @@ export interface CycleReport {
   readonly forced: boolean;
   /** The longest that any operation was held up by the collector, since the last cycle's marking was over. */
   readonly maxStallNs: number;
+  /** The longest pause, since the last cycle's marking was over (pause-log.ts). */
+  readonly pauseNs: number;
   readonly pacing: CyclePacing;
   /** How the pages stood when all was swept; undefined as long as it is not. */
   readonly pages: CyclePages | undefined;
@@ -74,6 +77,23 @@ export interface CyclePages {
   readonly controllerReset: boolean;
 }
 
+/** What all cycles did up to the last one whose marking is over. Times in ns. */
+export interface CycleTotals {
+  /** How many they are: the number of the last. */
+  readonly cycles: number;
+  /** How many of them were asked for. */
+  readonly forced: number;
+  /** When the marking of the last was over, since 1970; 0 when there was none. */
+  readonly lastEnd: number;
+  /** The longest pause of each, added up. */
+  readonly pauseNs: number;
+  readonly assistNs: number;
+  readonly backgroundNs: number;
+  /** Share of all CPU time since the heap was made that went into collecting. */
+  readonly cpuFraction: number;
+  readonly pauses: Pauses;
+}
+
 /** What the driver tells when marking is over. */
 export interface CycleEnd extends Pick<CyclePacing, "utilization" | "goalUtilization" | "expectedWork" | "triggered" | "consMark"> {
   /** ms since 1970. */
@@ -92,12 +112,14 @@ export class CycleLog {
   private readonly f64: Float64Array;
   private readonly gc: Ptr;
   private readonly ring: Ptr;
+  private readonly pauses: PauseLog;
 
-  constructor(region: Region, gc: Ptr, ring: Ptr) {
+  constructor(region: Region, gc: Ptr, ring: Ptr, pauses: Ptr) {
     this.mem = region.i32;
     this.f64 = region.f64;
     this.gc = gc;
     this.ring = ring;
+    this.pauses = new PauseLog(region, pauses);
   }
 
   /** A cycle begins: its row is not to be read until it is written. */
@@ -122,6 +144,10 @@ export class CycleLog {
     const backgroundNs = Atomics.load(mem, gc + G.markUs) * 1000;
     const total = note(G.gcNs) + backgroundNs + end.assistNs;
     f64[(gc + G.gcNs) >>> 1] = total;
+    const pauseNs = Atomics.exchange(mem, gc + G.maxPauseNs, 0) >>> 0;
+    const forced = (end.reason & WANTED_BY_REQUEST) !== 0 ? 1 : 0;
+    const before = this.row(cycle - 1);
+    const upToNow = (field: number, more: number): number => f64[before + (field >>> 1)]! + more;
     this.write(cycle, [
       [C.start, (note(G.beginAt) - note(G.heapStart)) * MS],
       [C.cpuFraction, Math.min(total / Math.max((end.at - note(G.heapStart)) * MS * end.procs, 1), 1)],
@@ -136,8 +162,14 @@ export class CycleLog {
       [C.goal, end.goal],
       [C.globals, note(G.rootBytes)],
       [C.procs, end.procs],
-      [C.forced, (end.reason & WANTED_BY_REQUEST) !== 0 ? 1 : 0],
+      [C.forced, forced],
       [C.maxStallNs, Atomics.exchange(mem, gc + G.maxStallUs, 0) * 1000],
+      [C.endAt, end.at],
+      [C.pauseNs, pauseNs],
+      [C.pauseTotalNs, upToNow(C.pauseTotalNs, pauseNs)],
+      [C.assistTotalNs, upToNow(C.assistTotalNs, end.assistNs)],
+      [C.backgroundTotalNs, upToNow(C.backgroundTotalNs, backgroundNs)],
+      [C.forcedTotal, upToNow(C.forcedTotal, forced)],
       [C.utilization, end.utilization],
       [C.goalUtilization, end.goalUtilization],
       [C.heapScanWork, end.before.heapScanWork],
@@ -146,6 +178,7 @@ export class CycleLog {
       [C.consMark, end.consMark],
       [C.cycle, cycle],
     ]);
+    this.pauses.write(cycle, pauseNs, end.at * MS);
   }
 
   /** The cycle is swept. */
@@ -182,6 +215,7 @@ export class CycleLog {
       procs: figure(C.procs),
       forced: figure(C.forced) === 1,
       maxStallNs: figure(C.maxStallNs),
+      pauseNs: figure(C.pauseNs),
       pacing: {
         assistWorkPerByte: figure(C.assistWorkPerByte),
         heapScan: figure(C.heapScan),
@@ -206,6 +240,31 @@ export class CycleLog {
       },
     };
     return figure(C.cycle) === cycle ? report : undefined;
+  }
+
+  /** What all cycles did whose marking is over: all of it as it was at the end of one and the same. Any thread. */
+  totals(): CycleTotals {
+    for (;;) {
+      const cycles = this.done();
+      const at = this.row(cycles);
+      const figure = (field: number): number => this.f64[at + (field >>> 1)]!;
+      const totals = {
+        cycles,
+        forced: figure(C.forcedTotal),
+        lastEnd: figure(C.endAt) * MS,
+        pauseNs: figure(C.pauseTotalNs),
+        assistNs: figure(C.assistTotalNs),
+        backgroundNs: figure(C.backgroundTotalNs),
+        cpuFraction: figure(C.cpuFraction),
+      };
+      const pauses = this.pauses.read(cycles, () => this.done());
+      if (pauses !== undefined) return { ...totals, pauses };
+    }
+  }
+
+  private done(): number {
+    // Pairs with the store at the end of a cycle's marking: its rows are there.
+    return Atomics.load(this.mem, this.gc + G.cyclesDone);
   }
 
   private write(cycle: number, figures: readonly (readonly [field: number, value: number])[]): void {

@@ -2,6 +2,8 @@ import { describe, expect, test } from "vitest";
 import { CpuLimiterRecord } from "./cpu-limiter-record.ts";
 import { CycleFigures, GcProcessor, GcRecord } from "./gc-record.ts";
 import { PacerRecord } from "./pacer-record.ts";
+import { PauseRow } from "./pause-log.ts";
+import { TimeHistogramRecord } from "./time-histogram.ts";
 
 const LINE_WORDS = 16;
 
@@ -13,7 +15,7 @@ describe("the collector's record", () => {
   });
 
   test("a float64 of each record is on an even word: on an odd one it would share a word with the field before", () => {
-    const odd = [GcRecord, CycleFigures, PacerRecord, CpuLimiterRecord].flatMap(({ name, fields, offset }) =>
+    const odd = [GcRecord, CycleFigures, PacerRecord, CpuLimiterRecord, PauseRow, TimeHistogramRecord].flatMap(({ name, fields, offset }) =>
       Object.entries(fields).filter(([key, { words, doc }]) => words === 2 && doc !== "padding" && (offset as Record<string, number>)[key]! % 2 !== 0).map(([key]) => `${name}.${key}`),
     );
     expect(odd).toEqual([]);

@@ -13,8 +13,10 @@
 import { record, type RecordLayout, type TableSpec } from "@mallocgc/sysmem";
 import { CpuLimiterRecord } from "./cpu-limiter-record.ts";
 import { PacerRecord } from "./pacer-record.ts";
+import { PAUSE_ROWS, PauseRow } from "./pause-log.ts";
 import { SweepPacingRecord } from "./sweep-pacing.ts";
-import { WorkLists } from "./work-record.ts";
+import { TimeHistogramRecord } from "./time-histogram.ts";
+import { WorkLists, WorkRecord } from "./work-record.ts";
 
 /** Bytes that one unit of a byte counter stands for. */
 export const UNIT = 8;
@@ -27,6 +29,8 @@ export function triggerWord(bytes: number): number {
 }
 /** Entries of a P's grey buffer, as of Go's write barrier buffer. */
 export const GREY_ENTRIES = 512;
+/** Bytes that a P has as a marker, for ever: its work, the histogram of its pauses, its grey buffer. */
+export const MARKER_BYTES: number = (WorkRecord.words + TimeHistogramRecord.words + GREY_ENTRIES) * 4;
 /** Cycles whose figures are kept. */
 export const CYCLES_KEPT = 64;
 
@@ -84,7 +88,8 @@ const gcFields = {
   gcNs: { access: "owner", words: 2, doc: "CPU time of collecting in all cycles, in ns, as float64" },
   scanStart: { access: "owner", words: 2, doc: "bytes that all markers had scanned when this cycle began, as float64" },
   markedStart: { access: "owner", words: 2, doc: "bytes that all markers had marked when this cycle began, as float64" },
-  noteLine: { access: "const", words: 10, doc: "padding" },
+  maxPauseNs: { access: "atomic", doc: "the longest pause of any thread since the last cycle's marking was over, in ns, unsigned (pause-log.ts)" },
+  noteLine: { access: "const", words: 9, doc: "padding" },
 } as const;
 
 /** The layout of the collector's record: whole cache lines. */
@@ -107,6 +112,12 @@ const cycleFields = {
   procs: { access: "owner", words: 2, doc: "threads attached, workers included" },
   forced: { access: "owner", words: 2, doc: "1 when it was asked for" },
   maxStallNs: { access: "owner", words: 2, doc: "the longest that an operation was held up, from the end of the last cycle's marking to the end of this one's" },
+  endAt: { access: "owner", words: 2, doc: "when its marking was over, in ms since 1970" },
+  pauseNs: { access: "owner", words: 2, doc: "its longest pause (pause-log.ts)" },
+  pauseTotalNs: { access: "owner", words: 2, doc: "that of all cycles up to this one, added up" },
+  assistTotalNs: { access: "owner", words: 2, doc: "CPU time of assists in all of them" },
+  backgroundTotalNs: { access: "owner", words: 2, doc: "CPU time of background markers in all of them" },
+  forcedTotal: { access: "owner", words: 2, doc: "how many of them were asked for" },
 
   assistWorkPerByte: { access: "owner", words: 2, doc: "the assist ratio that it began with" },
   heapScan: { access: "owner", words: 2, doc: "bytes that might hold pointers when it began" },
@@ -145,6 +156,7 @@ const pFields = {
   turnSince: { access: "owner", words: 2, doc: "ms since 1970, modulo 2^31, when the driver first waited for this turn (0: it does not), and which turn; the driver's" },
   work: { access: "const", doc: "word index of this P's record as a marker; 0 until a thread first was this P" },
   grey: { access: "const", doc: "word index of its grey buffer: addresses shaded and not marked yet" },
+  pauses: { access: "const", doc: "word index of the histogram of its pauses (time-histogram.ts)" },
 } as const;
 
 /** The layout of a P's part of the collector. */
@@ -159,5 +171,6 @@ export function gcTables(): TableSpec[] {
     { name: "gc.limiter", bytes: CpuLimiterRecord.words * 4, align: 64, doc: "the CPU limiter's figures" },
     { name: "gc.sweepPacing", bytes: SweepPacingRecord.words * 4, align: 64, doc: "how fast spans are to be swept" },
     { name: "gc.cycles", bytes: CYCLES_KEPT * CycleFigures.words * 4, align: 64, doc: "the figures of the last cycles" },
+    { name: "gc.pauses", bytes: PAUSE_ROWS * PauseRow.words * 4, align: 64, doc: "the longest pause of each of the last cycles" },
   ];
 }

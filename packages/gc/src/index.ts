@@ -4,10 +4,10 @@ export { findLost, walkReachable, type CheckMarkParts, type LostObject } from ".
 export { CpuLimiter, type LimiterTimes } from "./cpu-limiter.ts";
 export { CpuLimiterRecord } from "./cpu-limiter-record.ts";
 export { ADVANCE_IDLE, ADVANCE_WAITING, ADVANCE_WORKED, Cycle, FORCE_PERIOD_MS } from "./cycle.ts";
-export { CycleLog, pacerLines, traceLine, type CycleEnd, type CyclePacing, type CyclePages, type CycleReport } from "./cycle-log.ts";
+export { CycleLog, pacerLines, traceLine, type CycleEnd, type CyclePacing, type CyclePages, type CycleReport, type CycleTotals } from "./cycle-log.ts";
 export type { CycleObserver } from "./cycle-observer.ts";
 export type { CycleParts, MemoryFigures } from "./cycle-parts.ts";
-export { CYCLES_KEPT, CycleFigures, GREY_ENTRIES, GcProcessor, GcRecord, NO_TRIGGER, UNIT, gcTables, triggerWord } from "./gc-record.ts";
+export { CYCLES_KEPT, CycleFigures, GREY_ENTRIES, GcProcessor, GcRecord, MARKER_BYTES, NO_TRIGGER, UNIT, gcTables, triggerWord } from "./gc-record.ts";
 export { formatGcTrace, formatPacerEnd, formatPacerStart, type GcTraceFigures, type PacerEndFigures, type PacerStartFigures } from "./gctrace.ts";
 export { Handshake, type Behind, type HeldUp, type Processors } from "./handshake.ts";
 export { IdleMarkWorkers, fractionalWorkerDue, fractionalWorkerSpent, markWorkersFor, maxIdleMarkWorkers, type MarkWorkers } from "./mark-workers.ts";
@@ -18,6 +18,7 @@ export { DEFAULT_HEAP_MINIMUM, GC_BACKGROUND_UTILIZATION, NO_LIMIT, Pacer } from
 export { PacerError, type PacerErrorCode } from "./pacer-errors.ts";
 export type { CycleTimes, PacerFigures, PacerOptions } from "./pacer-figures.ts";
 export { PacerRecord } from "./pacer-record.ts";
+export { PauseRow, type Pauses } from "./pause-log.ts";
 export { PHASE_ARM, PHASE_MARK, PHASE_NAMES, PHASE_OFF, PHASE_SWEEP, PHASE_TERM, cycleOf, phaseOf, phaseWord } from "./phase.ts";
 export { RefillWork, WANTED_BY_GROWTH, WANTED_BY_REQUEST, WANTED_BY_TIME } from "./refill.ts";
 export { loadRef, type Barrier, type RootSource } from "./root-source.ts";
@@ -32,6 +33,7 @@ export { STEP_ARM, STEP_DRAIN, STEP_FLUSH, STEP_GRACE, STEP_IDLE, STEP_MARK, STE
 export { SweepPacing, SweepPacingRecord, type SweepFigures } from "./sweep-pacing.ts";
 export { newSlotsKernel, sweepKernel, type LeaveOutNew } from "./sweep-span.ts";
 export { SpanSweeper, type SpecialSweeper, type SweepKernel } from "./sweeper.ts";
+export { TIME_BUCKET_BOUNDS, TIME_BUCKETS, TimeHistogramRecord, addTimes, type TimeCounts } from "./time-histogram.ts";
 export { CLAIMED, IN_TURN, ONE_TURN, inTurn } from "./turn-word.ts";
 export { wakeWorkers } from "./wake.ts";
 export { WorkLists, WorkRecord } from "./work-record.ts";

@@ -30,14 +30,16 @@ import { PHASE_ARM, PHASE_MARK, PHASE_OFF, PHASE_SWEEP, PHASE_TERM, phaseOf } fr
 import type { Barrier } from "./root-source.ts";
 import { STEP_GRACE } from "./step.ts";
 import type { LeaveOutNew } from "./sweep-span.ts";
+import { recordTime } from "./time-histogram.ts";
 import { CLAIMED, IN_TURN, ONE_TURN } from "./turn-word.ts";
 
 const {
-  phase: PHASE, flushSeq: FLUSH_SEQ, wake: WAKE, workSeq: WORK_SEQ, revived: REVIVED, maxStallUs: G_MAX_STALL, step: CYCLE_STEP,
-  idleMarkers: IDLE, markGen: MARK_GEN,
+  phase: PHASE, flushSeq: FLUSH_SEQ, wake: WAKE, workSeq: WORK_SEQ, revived: REVIVED, maxStallUs: G_MAX_STALL, maxPauseNs: G_MAX_PAUSE,
+  step: CYCLE_STEP, idleMarkers: IDLE, markGen: MARK_GEN,
 } = GcRecord.offset;
 const {
   phaseSeen: PHASE_SEEN, turn: TURN, flushSeen: FLUSH_SEEN, graceTurn: GRACE_TURN, greyLen: GREY_LEN, grey: GREY, maxStallUs: MAX_STALL, marking: MARKING,
+  pauses: PAUSES,
 } = GcProcessor.offset;
 const { sweepgen: SWEEPGEN } = MSpan.offset;
 const ENTRIES = GREY_ENTRIES;
@@ -52,6 +54,8 @@ const CLAIMED_BIT = CLAIMED;
 const STEP = ONE_TURN;
 /** The longest single sleep for a claimed turn word; the claim lasts microseconds. */
 const CLAIM_SLICE_MS = 10;
+/** The longest pause that its word holds. */
+const MAX_PAUSE_NS = 0xffffffff;
 
 /** What finds spans for addresses; mheap's page heap is one. */
 export interface SpanFinder {
@@ -61,6 +65,7 @@ export interface SpanFinder {
 /** One P's part in the collection, for the thread that is that P. */
 export class Mutator implements Barrier {
   readonly mem: Int32Array;
+  private readonly f64: Float64Array;
   /** The collector's record. */
   readonly gc: Ptr;
   /** This P's part of it. */
@@ -78,6 +83,7 @@ export class Mutator implements Barrier {
 
   constructor(region: Region, gc: Ptr, at: Ptr, cache: Cache, tiny: Tiny, marker: Marker, spans: Spans, marks: Marks, finder: SpanFinder, leaveOutNew: LeaveOutNew, mayBlock: boolean) {
     this.mem = region.i32;
+    this.f64 = region.f64;
     this.gc = gc;
     this.at = at;
     this.phaseAt = gc + PHASE;
@@ -104,15 +110,23 @@ export class Mutator implements Barrier {
     for (;;) {
       // Pairs with the driver's load (handshake.ts) and its claim: see turn-word.ts.
       const word = Atomics.load(mem, at);
-      if ((word & CLAIMED_BIT) === 0) {
-        if (Atomics.compareExchange(mem, at, word, word | TURN_BIT) === word) break;
-      } else if (this.mayBlock) {
-        Atomics.wait(mem, at, word, CLAIM_SLICE_MS);
-      }
+      if ((word & CLAIMED_BIT) !== 0) this.waitWhileClaimed();
+      else if (Atomics.compareExchange(mem, at, word, word | TURN_BIT) === word) break;
     }
     // Atomic, unlike that of a poll: a plain load may be done before the exchange above is seen by others, and then neither this P nor the driver notices the other.
     if (Atomics.load(mem, this.phaseAt) !== mem[this.at + PHASE_SEEN]) this.pollSlow();
     else this.poll();
+  }
+
+  /** The driver acts for this P: a matter of microseconds. */
+  private waitWhileClaimed(): void {
+    const mem = this.mem;
+    const at = this.at + TURN;
+    const start = performance.now();
+    for (let word = Atomics.load(mem, at); (word & CLAIMED_BIT) !== 0; word = Atomics.load(mem, at)) {
+      if (this.mayBlock) Atomics.wait(mem, at, word, CLAIM_SLICE_MS);
+    }
+    this.notePause(start);
   }
 
   /** Claims this P, which is in no turn, for good: the thread leaves the heap. Whoever is this P next begins anew. */
@@ -170,7 +184,7 @@ export class Mutator implements Barrier {
       Atomics.store(mem, this.at + FLUSH_SEEN, round);
     }
     this.wakeDriver();
-    this.noteStall(start);
+    this.notePause(start);
   }
 
   private ack(word: number): void {
@@ -362,6 +376,21 @@ export class Mutator implements Barrier {
   /** The longest that an operation of this P was held up by the collector, in us. */
   get maxStallUs(): number {
     return this.mem[this.at + MAX_STALL]!;
+  }
+
+  /** Notes that a handshake has held this P up since `start` (ms, of this thread's clock): see pause-log.ts. */
+  private notePause(start: number): void {
+    const mem = this.mem;
+    const ns = Math.round((performance.now() - start) * 1e6);
+    recordTime(this.f64, mem[this.at + PAUSES]! as Ptr, ns);
+    const pause = ns > MAX_PAUSE_NS ? MAX_PAUSE_NS : ns;
+    for (let max = mem[this.gc + G_MAX_PAUSE]!; pause > max >>> 0; ) {
+      // Pairs with the driver's exchange at the end of marking.
+      const seen = Atomics.compareExchange(mem, this.gc + G_MAX_PAUSE, max, pause | 0);
+      if (seen === max) break;
+      max = seen;
+    }
+    this.noteStall(start);
   }
 
   /** Notes that an operation was held up since `start` (ms, of this thread's clock). */

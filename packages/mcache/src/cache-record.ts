@@ -6,6 +6,7 @@ import { record, type RecordLayout } from "@mallocgc/sysmem";
 export const MCache: RecordLayout<
   | "alloc" | "tiny" | "tinyOffset" | "tinyMasks" | "owner" | "black" | "blackGen" | "spare"
   | "smallAllocs" | "smallFrees" | "tinyAllocs" | "largeAllocs" | "largeAllocBytes" | "largeFrees" | "largeFreeBytes"
+  | "countSeq"
 > = record("mcache", 432, {
   alloc: { access: "owner", words: NUM_SPAN_CLASSES, doc: "the span to allocate from, per span class; the empty span when there is none" },
   tiny: { access: "owner", doc: "address of the current tiny block; 0 when there is none" },
@@ -22,4 +23,5 @@ export const MCache: RecordLayout<
   largeAllocBytes: { access: "owner", words: 2, doc: "their bytes, in whole pages, as float64" },
   largeFrees: { access: "owner", words: 2, doc: "large objects freed, as float64" },
   largeFreeBytes: { access: "owner", words: 2, doc: "their bytes, as float64" },
+  countSeq: { access: "atomic", doc: "odd while this P moves allocations from a cached span to `smallAllocs`: who reads both meanwhile reads again" },
 });

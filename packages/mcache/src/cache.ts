@@ -9,7 +9,9 @@
  * A class with no span points at *the empty span*, a record without slots, so that the fast path needs no test for it.
  *
  * What a P allocates is counted when a span is given back or merged (`heldSince` = slots that were taken already), so the fast path
- * counts nothing; readers add what the cached spans have handed out since.
+ * counts nothing; readers add what the cached spans have handed out since. Counting moves a number from the span to the counter, in several stores:
+ * `countSeq` is odd meanwhile, so that a reader in another thread never sees it in both places, or in none. A span is published to readers by the
+ * store that caches it, after its `heldSince`.
  */
 import { NUM_SPAN_CLASSES } from "@mallocgc/sizeclass";
 import type { Central } from "@mallocgc/mcentral";
@@ -18,7 +20,7 @@ import type { Addr, Ptr, Region, TableSpec } from "@mallocgc/sysmem";
 import { MCache } from "./cache-record.ts";
 import { Clearer } from "./clear.ts";
 
-const { alloc: ALLOC, owner: OWNER, black: BLACK, blackGen: BLACK_GEN, smallAllocs: SMALL_ALLOCS, smallFrees: SMALL_FREES } = MCache.offset;
+const { alloc: ALLOC, owner: OWNER, black: BLACK, blackGen: BLACK_GEN, smallAllocs: SMALL_ALLOCS, smallFrees: SMALL_FREES, countSeq: COUNT_SEQ } = MCache.offset;
 const {
   startAddr: START_ADDR, elemSize: ELEM_SIZE, nelems: NELEMS, freeIndex: FREE_INDEX, allocCache: ALLOC_CACHE, needzero: NEEDZERO, heapBits: HEAP_BITS,
   heldSince: HELD_SINCE, allocCount: ALLOC_COUNT, sweepgen: SWEEPGEN, holder: HOLDER, spanClass: SPAN_CLASS,
@@ -165,13 +167,18 @@ export class Cache {
     if (old === this.emptySpan) {
       s = this.central.cacheSpan(spanClass);
     } else {
+      const merges = this.freed.pendingHint(old) >= this.central.threshold(spanClass);
+      // An addition and no store: what follows stays behind it. Pairs with the readers' first look; the one below with their second.
+      Atomics.add(mem, this.base + COUNT_SEQ, 1);
       this.countAllocs(old);
-      if (this.freed.pendingHint(old) >= this.central.threshold(spanClass)) {
+      if (merges) {
         this.freed.merge(old);
         mem[old + HELD_SINCE] = mem[old + ALLOC_COUNT]!;
-        return true;
+      } else {
+        mem[this.base + spanClass] = this.emptySpan;
       }
-      mem[this.base + spanClass] = this.emptySpan;
+      Atomics.add(mem, this.base + COUNT_SEQ, 1);
+      if (merges) return true;
       s = this.central.exchangeSpan(old);
     }
     if (s === 0) return false;
@@ -180,7 +187,8 @@ export class Cache {
     mem[s + SWEEPGEN] = mem[s + SWEEPGEN]! + 3;
     mem[s + HOLDER] = mem[this.base + OWNER]!;
     this.hooks?.countLive(spanClass, this.freeBytes(s), 1);
-    mem[this.base + spanClass] = s;
+    // Pairs with the readers of counters: who finds the span cached finds its heldSince.
+    Atomics.store(mem, this.base + spanClass, s);
     return true;
   }
 
@@ -234,11 +242,16 @@ export class Cache {
   /** Gives every cached span back to its central, as before a sweep, a detach, or an exact reading of the heap. */
   releaseAll(): void {
     const mem = this.mem;
+    // Left by a thread that died while it counted, and for which the caller acts.
+    if ((mem[this.base + COUNT_SEQ]! & 1) !== 0) Atomics.add(mem, this.base + COUNT_SEQ, 1);
     for (let spc = 0; spc < CLASSES; spc++) {
       const s = mem[this.base + spc]! as SpanPtr;
       if (s === this.emptySpan) continue;
+      // Pairs with the readers' two looks, as in refill.
+      Atomics.add(mem, this.base + COUNT_SEQ, 1);
       this.countAllocs(s);
       mem[this.base + spc] = this.emptySpan;
+      Atomics.add(mem, this.base + COUNT_SEQ, 1);
       this.release(spc, s);
     }
   }
@@ -251,7 +264,7 @@ export class Cache {
     this.central.uncacheSpan(s);
   }
 
-  /** Counts what was allocated from the span since it was taken or last counted. */
+  /** Counts what was allocated from the span since it was taken or last counted. While `countSeq` is odd. */
   private countAllocs(s: SpanPtr): void {
     const mem = this.mem;
     const now = this.spans.isSpent(s) ? mem[s + NELEMS]! : this.spans.countHandedOut(s);

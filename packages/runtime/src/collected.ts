@@ -1,13 +1,14 @@
 /**
  * What a thread does with a collected heap beyond blocks: types, objects, roots, turns, cycles. `Heap` hands these on; a by-hand heap has none.
  */
-import { CYCLES_KEPT, GcRecord, NO_LIMIT, NO_TRIGGER, PHASE_NAMES, PHASE_OFF, STEP_NAMES, UNIT, phaseOf, wakeWorkers, type CycleReport, type HeldUp } from "@mallocgc/gc";
+import { CYCLES_KEPT, GcRecord, NO_TRIGGER, PHASE_NAMES, PHASE_OFF, STEP_NAMES, UNIT, phaseOf, wakeWorkers, type CycleReport, type HeldUp } from "@mallocgc/gc";
 import { pause, type Ptr } from "@mallocgc/sysmem";
 import type { Allocator } from "./allocator.ts";
 import { Collector } from "./collector.ts";
 import { HeapError } from "./errors.ts";
 import { FLAG_CHECKS } from "./header.ts";
 import type { Layers } from "./layers.ts";
+import { nextGoal } from "./mem-stats.ts";
 import { NamedRoots } from "./named-roots.ts";
 import { ObjectHost } from "./object-host.ts";
 import type { LeakReport } from "./roots/root-host.ts";
@@ -97,7 +98,7 @@ export class Collected {
       heapLive: load(G.heapLive) * UNIT,
       heapMarked: pacer.heapMarked,
       trigger: trigger === NO_TRIGGER ? Infinity : trigger * UNIT,
-      goal: pacer.nextGoal === NO_LIMIT ? Infinity : pacer.nextGoal,
+      goal: nextGoal(this.collector),
       workers: load(G.workers),
       maxStallMs: this.collector.mutator.maxStallUs / 1000,
       heldUpBy: busy ? this.collector.heldUpBy() : undefined,

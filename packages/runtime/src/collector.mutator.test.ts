@@ -1,5 +1,6 @@
 /** One P's part in a cycle: what it does when it takes notice of each phase, its write barrier, and what it says of weakly held objects. */
-import { GREY_ENTRIES, STEP_ARM, STEP_DRAIN, STEP_FLUSH, STEP_GRACE, STEP_MARK, STEP_SWEEP } from "@mallocgc/gc";
+import { GREY_ENTRIES, STEP_ARM, STEP_DRAIN, STEP_FLUSH, STEP_GRACE, STEP_MARK, STEP_SWEEP, addTimes, type TimeCounts } from "@mallocgc/gc";
+import type { Ptr } from "@mallocgc/sysmem";
 import { describe, expect, test } from "vitest";
 import { Driver, gcWord, inTurn, isMarked, isThere, list, revives, wordWith } from "./testing/driver.ts";
 import { TestHeap, type TestP } from "./testing/test-p.ts";
@@ -342,4 +343,21 @@ test("how long an operation was held up is noted: the longest of this P, and of 
   expect(p.collector.mutator.maxStallUs).toBeGreaterThanOrEqual(5000);
   expect(d.word("maxStallUs")).toBe(p.collector.mutator.maxStallUs);
   expect(d.p.collector.mutator.maxStallUs).toBeLessThan(p.collector.mutator.maxStallUs);
+});
+
+test("each handshake is a pause of this P, in its histogram; the longest of all threads is the cycle's", () => {
+  const { d, p } = scene();
+  const pauses = (): TimeCounts => addTimes(p.layers.region, [gcWord(p, "pauses") as Ptr]);
+  const count = (): number => pauses().counts.reduce((n, of) => n + of, 0);
+  turnUpTo(d, p, STEP_MARK);
+  // The first turn's beginning, ARM and MARK; polls that find nothing new are none.
+  p.collector.mutator.poll();
+  const { sumNs } = pauses();
+  expect([count(), sumNs > 0]).toEqual([3, true]);
+  const longest = d.word("maxPauseNs");
+  expect([longest > 0, longest <= sumNs, longest >= sumNs / 3]).toEqual([true, true, true]);
+  p.collector.mutator.leave();
+  p.collector.turns.open = false;
+  d.finish();
+  expect([d.word("maxPauseNs"), d.p.collector.log.totals().pauseNs]).toEqual([0, longest]);
 });

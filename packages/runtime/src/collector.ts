@@ -9,8 +9,8 @@
  * `Layers` has what allocates, this what collects; the two are connected here and nowhere else.
  */
 import {
-  ADVANCE_IDLE, ADVANCE_WAITING, BackgroundMarker, Cycle, CpuLimiter, CycleLog, GREY_ENTRIES, GcProcessor, GcRecord, Handshake, Marker, Mutator,
-  ObjectMap, PHASE_OFF, Pacer, RefillWork, STEP_DRAIN, STEP_GRACE, Specials, SweepPacing, UNIT, WANTED_BY_REQUEST, WorkRecord, cycleOf, findLost, newSlotsKernel, phaseOf, phaseWord, triggerWord, type CheckMarkParts,
+  ADVANCE_IDLE, ADVANCE_WAITING, BackgroundMarker, Cycle, CpuLimiter, CycleLog, GcProcessor, GcRecord, Handshake, MARKER_BYTES, Marker, Mutator,
+  ObjectMap, PHASE_OFF, Pacer, RefillWork, STEP_DRAIN, STEP_GRACE, Specials, SweepPacing, TimeHistogramRecord, UNIT, WANTED_BY_REQUEST, WorkRecord, cycleOf, findLost, newSlotsKernel, phaseOf, phaseWord, triggerWord, type CheckMarkParts,
   type HeldUp, type Processors,
 } from "@mallocgc/gc";
 import { Tiny } from "@mallocgc/mcache";
@@ -67,6 +67,7 @@ export class Collector implements CollectorHooks {
   readonly log: CycleLog;
   readonly background: BackgroundMarker;
   readonly pacer: Pacer;
+  readonly limiter: CpuLimiter;
   readonly specials: Specials;
   readonly objects: ObjectMap;
   readonly idle: IdleWork;
@@ -87,9 +88,9 @@ export class Collector implements CollectorHooks {
     this.gcAt = gc;
     this.layers = layers;
     this.pacer = new Pacer(region.f64, plan.at("gc.pacer"));
-    const limiter = new CpuLimiter(region.f64, plan.at("gc.limiter"));
+    this.limiter = new CpuLimiter(region.f64, plan.at("gc.limiter"));
     const sweepPacing = new SweepPacing(region.f64, plan.at("gc.sweepPacing"));
-    this.log = new CycleLog(region, gc, plan.at("gc.cycles"));
+    this.log = new CycleLog(region, gc, plan.at("gc.cycles"), plan.at("gc.pauses"));
     this.marker = new Marker(region, plan.at("gc.work"), this.mem[at + P.work]! as Ptr, pages.pageMap, (nbytes) => pages.persistentAlloc(nbytes, 64));
     this.mutator = new Mutator(region, gc, at, layers.cache, layers.tiny, this.marker, spans, marks, pages, newSlotsKernel(region, pages.pageMap), mayBlock);
     const sweeper = layers.sweeper!;
@@ -107,7 +108,7 @@ export class Collector implements CollectorHooks {
     const others = this.processorsView();
     this.cycle = new Cycle({
       region, gc, log: this.log, mutexes: layers.mutexes, pages, spans, processors: others, handshake: new Handshake(region, gc, others), marker: this.marker,
-      background: this.background, sweeper, pacer: this.pacer, limiter, sweepPacing, roots: this.roots.sources,
+      background: this.background, sweeper, pacer: this.pacer, limiter: this.limiter, sweepPacing, roots: this.roots.sources,
       forEachFinalizer: (visit) => { this.specials.forEachFinalizer(visit); },
       rescan: () => { this.rescan(); },
       memory: () => readMemory(layers),
@@ -140,11 +141,11 @@ export class Collector implements CollectorHooks {
     const mem = layers.region.i32;
     const at = layers.processors.gcOf(processorId);
     if (mem[at + P.work] !== 0) return;
-    const nbytes = (WorkRecord.words + GREY_ENTRIES) * 4;
-    const work = layers.pages.persistentAlloc(nbytes, 64);
-    if (work === 0) throw new HeapExhaustedError(nbytes, layers.config.maxBytes, true);
+    const work = layers.pages.persistentAlloc(MARKER_BYTES, 64);
+    if (work === 0) throw new HeapExhaustedError(MARKER_BYTES, layers.config.maxBytes, true);
     mem[at + P.work] = work >>> 2;
-    mem[at + P.grey] = (work >>> 2) + WorkRecord.words;
+    mem[at + P.pauses] = (work >>> 2) + WorkRecord.words;
+    mem[at + P.grey] = (work >>> 2) + WorkRecord.words + TimeHistogramRecord.words;
   }
 
   /**

@@ -102,6 +102,7 @@ const afterLeaving: Record<string, Case["call"]> = {
   view: ({ heap, block }) => heap.view(block, Uint8Array),
   handle: ({ heap }) => heap.handle,
   readMemStats: ({ heap }) => heap.readMemStats(),
+  metrics: ({ heap }) => heap.metrics(),
   sizeClassStats: ({ heap }) => heap.sizeClassStats(),
   verify: ({ heap }) => heap.verify(),
   flush: ({ heap }) => heap.flush(),

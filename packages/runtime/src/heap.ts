@@ -16,7 +16,8 @@ import { HeapDebug } from "./heap-debug.ts";
 import { joinByHandle, joinHeap, type HeapHandle, type Joined } from "./join.ts";
 import { Collector } from "./collector.ts";
 import { heapFingerprint, isCollected, planHeap, type Layers } from "./layers.ts";
-import { readMemStats, sizeClassStats, type MemStats, type SizeClassStats } from "./mem-stats.ts";
+import { readMemStats, type MemStats } from "./mem-stats.ts";
+import { readMetrics, type Metric } from "./metrics.ts";
 import { resolveOptions, type HeapConfig, type HeapOptions, type TraceOptions } from "./options.ts";
 import type { NamedRoots } from "./named-roots.ts";
 import type { Cleanup } from "./roots/callbacks.ts";
@@ -25,6 +26,7 @@ import type { RootValue } from "./roots/root-host.ts";
 import type { Scope } from "./roots/scope.ts";
 import type { Unique, UniqueValue } from "./roots/unique.ts";
 import type { Weak } from "./roots/weak.ts";
+import { sizeClassStats, type SizeClassStats } from "./size-class-stats.ts";
 import { describeSpan, type SpanInfo } from "./span-info.ts";
 import { startWorkers } from "./start-worker.ts";
 import { TraceWriter } from "./trace-writer.ts";
@@ -269,9 +271,14 @@ export class Heap {
     return { type: "mallocgc.heap", layoutVersion: LAYOUT_VERSION, memory: this.region.memory };
   }
 
-  /** Go's MemStats, as far as this heap has them. Exact while no other thread allocates or frees. */
+  /** Go's MemStats: consistent in each answer, and exact while no other thread is at work. Some 100 us; takes the heap lock for a moment. */
   readMemStats(): MemStats {
-    return readMemStats(this.attached());
+    return readMemStats(this.attached(), this.collectedPart?.collector);
+  }
+
+  /** The figures of Go's runtime/metrics that this heap has, by name: all of one moment, as `readMemStats`. */
+  metrics(): Metric[] {
+    return readMetrics(this.attached(), this.collectedPart?.collector);
   }
 
   /** Spans, objects and bytes in use per size class, by walking all spans. Exact while no other thread is at work. */

@@ -5,7 +5,7 @@
  * the thread that made the heap, and the fingerprint in the header proves it.
  */
 import {
-  CpuLimiterRecord, CycleFigures, GcProcessor, GcRecord, PacerRecord, SpanSweeper, Special, SpecialQueue, Specials, SweepPacingRecord, WeakHandle, WorkLists,
+  CpuLimiterRecord, CycleFigures, GcProcessor, GcRecord, PacerRecord, PauseRow, SpanSweeper, Special, SpecialQueue, Specials, SweepPacingRecord, TimeHistogramRecord, WeakHandle, WorkLists,
   WorkRecord, gcTables, sweepKernel,
 } from "@mallocgc/gc";
 import { Cache, MCache, Tiny } from "@mallocgc/mcache";
@@ -46,7 +46,7 @@ export function isCollected(config: HeapConfig): boolean {
 /** Every record that lies in the region. */
 export const HEAP_RECORDS: readonly RecordLayout[] = Object.freeze([
   HeapHeader, MSpan, MCache, MCentral, MHeap, PageCacheRec, SpanCacheRec, ScavengerRecord, Processor,
-  GcRecord, GcProcessor, CycleFigures, WorkLists, WorkRecord, PacerRecord, CpuLimiterRecord, SweepPacingRecord, Special, SpecialQueue, WeakHandle, ...ROOT_RECORDS, TypeRecord,
+  GcRecord, GcProcessor, CycleFigures, WorkLists, WorkRecord, PacerRecord, CpuLimiterRecord, SweepPacingRecord, PauseRow, TimeHistogramRecord, Special, SpecialQueue, WeakHandle, ...ROOT_RECORDS, TypeRecord,
 ]);
 
 /** A hash of all places and record layouts: equal in two threads exactly when they mean the same by every word of the region. */

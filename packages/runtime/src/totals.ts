@@ -1,85 +1,136 @@
-/** The counters of all Ps, added up; those of Ps that have left included. */
+/**
+ * The counters of all Ps, added up, those of Ps that have left included; read while the Ps go on counting.
+ *
+ * Each counter has one writer and only grows, and each is read so that the value is one that it really had:
+ *
+ *     small allocations   `smallAllocs` and what the two cached spans of a class have handed out since: read between two looks at the P's `countSeq`,
+ *                         which is odd while a number moves from a span to the counter; read again if it was odd or has changed. Between two moves
+ *                         only `freeIndex` grows
+ *     all others          one float64 each, which an engine for 64-bit machines reads and writes whole
+ *
+ * So two readings by one thread never run backwards. Counters are read at different moments, and what that means is settled by the order:
+ * whoever reads allocations first and frees afterwards has, per class, min(frees, allocations) frees: a value that the frees had in between.
+ */
 import { CLASS_TO_SIZE, NUM_SIZE_CLASSES } from "@mallocgc/sizeclass";
 import { MCache } from "@mallocgc/mcache";
 import { MSpan, type SpanPtr } from "@mallocgc/mspan";
 import type { Layers } from "./layers.ts";
 
-/** Objects and bytes allocated and freed since the heap was made. */
-export interface Totals {
-  readonly smallAllocs: Float64Array;
-  readonly smallFrees: Float64Array;
-  tinyAllocs: number;
-  largeAllocs: number;
-  largeAllocBytes: number;
-  largeFrees: number;
-  largeFreeBytes: number;
+/** Objects allocated since the heap was made. Lists are by size class; class 0 is large objects and stays 0 in them. */
+export interface Allocs {
+  readonly small: Float64Array;
+  /** Tiny objects put into a block that was there already. */
+  readonly tiny: number;
+  readonly large: number;
+  readonly largeBytes: number;
+}
+
+/** Objects freed since the heap was made. */
+export interface Frees {
+  readonly small: Float64Array;
+  readonly large: number;
+  readonly largeBytes: number;
 }
 
 const CACHE = MCache.offset;
 const SPAN = MSpan.offset;
-/** A P that works at full speed counts once in some microseconds, so a second look nearly always suffices. */
-const MAX_LOOKS = 100;
+/** Looks before the reader lets other threads run: a P counts within a microsecond, unless its thread was stopped in between. */
+const LOOKS = 100;
+const REST_MS = 0.5;
+/** How long a reading waits for a P in all. One that died while it counted never ends, until it is buried: then what is there is taken. */
+const PATIENCE_MS = 50;
 
-/** Adds up the counters, and what cached spans have handed out since they were last counted. */
-export function totals(layers: Layers): Totals {
+/** Adds up what was allocated. */
+export function readAllocs(layers: Layers): Allocs {
   const { processors, region } = layers;
-  const { f64 } = region;
-  const t: Totals = {
-    smallAllocs: new Float64Array(NUM_SIZE_CLASSES), smallFrees: new Float64Array(NUM_SIZE_CLASSES),
-    tinyAllocs: 0, largeAllocs: 0, largeAllocBytes: 0, largeFrees: 0, largeFreeBytes: 0,
-  };
+  const small = new Float64Array(NUM_SIZE_CLASSES);
+  let tiny = 0;
+  let large = 0;
+  let largeBytes = 0;
+  const patience = new Patience(layers.mutexes.mayBlock);
   for (let id = 0; id < processors.length; id++) {
     if (!processors.wasUsed(id)) continue;
     const c = processors.mcacheOf(id);
-    const at = c >>> 1;
-    // Frees before allocations: seen from a third thread, no object is counted as freed and not as allocated.
-    for (let i = 0; i < NUM_SIZE_CLASSES; i++) t.smallFrees[i]! += f64[at + (CACHE.smallFrees >>> 1) + i]!;
-    t.largeFrees += f64[at + (CACHE.largeFrees >>> 1)]!;
-    t.largeFreeBytes += f64[at + (CACHE.largeFreeBytes >>> 1)]!;
+    for (let i = 1; i < NUM_SIZE_CLASSES; i++) small[i]! += smallAllocs(layers, c, i, patience);
+    tiny += region.f64[(c + CACHE.tinyAllocs) >>> 1]!;
+    large += region.f64[(c + CACHE.largeAllocs) >>> 1]!;
+    largeBytes += region.f64[(c + CACHE.largeAllocBytes) >>> 1]!;
   }
-  for (let id = 0; id < processors.length; id++) {
-    if (!processors.wasUsed(id)) continue;
-    const c = processors.mcacheOf(id);
-    const at = c >>> 1;
-    for (let i = 0; i < NUM_SIZE_CLASSES; i++) t.smallAllocs[i]! += smallAllocs(layers, c, i);
-    t.tinyAllocs += f64[at + (CACHE.tinyAllocs >>> 1)]!;
-    t.largeAllocs += f64[at + (CACHE.largeAllocs >>> 1)]!;
-    t.largeAllocBytes += f64[at + (CACHE.largeAllocBytes >>> 1)]!;
-  }
-  return t;
+  return { small, tiny, large, largeBytes };
 }
 
-/**
- * Objects of a size class that the P with cache `c` has allocated: those it has counted, and what its two cached spans of the class have handed
- * out since. The P may be at work and count just now; then the count or a `heldSince` differs when read again, and all is read anew.
- */
-function smallAllocs(layers: Layers, c: number, sizeClass: number): number {
-  const mem = layers.region.i32;
-  const { f64 } = layers.region;
-  const counter = ((c + CACHE.smallAllocs) >>> 1) + sizeClass;
+/** Adds up what was freed. */
+export function readFrees(layers: Layers): Frees {
+  const { processors, region } = layers;
+  const small = new Float64Array(NUM_SIZE_CLASSES);
+  let large = 0;
+  let largeBytes = 0;
+  for (let id = 0; id < processors.length; id++) {
+    if (!processors.wasUsed(id)) continue;
+    const c = processors.mcacheOf(id);
+    for (let i = 1; i < NUM_SIZE_CLASSES; i++) small[i]! += region.f64[((c + CACHE.smallFrees) >>> 1) + i]!;
+    large += region.f64[(c + CACHE.largeFrees) >>> 1]!;
+    largeBytes += region.f64[(c + CACHE.largeFreeBytes) >>> 1]!;
+  }
+  return { small, large, largeBytes };
+}
+
+/** Of frees that were read after `allocs`, those that are frees of `allocs`. */
+export function freesOf(allocs: Allocs, later: Frees): Frees {
+  return {
+    small: later.small.map((frees, i) => Math.min(frees, allocs.small[i]!)),
+    large: Math.min(later.large, allocs.large),
+    largeBytes: Math.min(later.largeBytes, allocs.largeBytes),
+  };
+}
+
+/** Objects of a size class that the P with cache `c` has allocated. */
+function smallAllocs(layers: Layers, c: number, sizeClass: number, patience: Patience): number {
+  const { i32: mem, f64 } = layers.region;
+  const seqAt = c + CACHE.countSeq;
   const cached = c + CACHE.alloc + 2 * sizeClass;
   for (let looks = 1; ; looks++) {
-    const counted = f64[counter]!;
-    const a = Atomics.load(mem, cached) as SpanPtr;
-    const b = Atomics.load(mem, cached + 1) as SpanPtr;
-    const sinceA = Atomics.load(mem, a + SPAN.heldSince);
-    const sinceB = Atomics.load(mem, b + SPAN.heldSince);
-    const n = counted + handedOutSince(layers, a, sinceA) + handedOutSince(layers, b, sinceB);
-    const same =
-      Atomics.load(mem, cached) === a && Atomics.load(mem, cached + 1) === b &&
-      Atomics.load(mem, a + SPAN.heldSince) === sinceA && Atomics.load(mem, b + SPAN.heldSince) === sinceB && f64[counter] === counted;
-    if (same || looks === MAX_LOOKS) return n;
+    const seq = Atomics.load(mem, seqAt);
+    const n = f64[((c + CACHE.smallAllocs) >>> 1) + sizeClass]! + handedOutSince(layers, cached) + handedOutSince(layers, cached + 1);
+    // An exchange and no load: what was read stays before it. Pairs with the P's two changes of the word.
+    if ((seq & 1) === 0 && Atomics.compareExchange(mem, seqAt, seq, seq) === seq) return n;
+    if (looks % LOOKS === 0 && !patience.rest(mem, seqAt, seq)) return n;
   }
 }
 
-/** Never below 0: between a merge and its new `heldSince` a span has handed out less than before, and nothing since. */
-function handedOutSince(layers: Layers, s: SpanPtr, heldSince: number): number {
-  return s === layers.cache.emptySpan ? 0 : Math.max(0, layers.spans.countHandedOut(s) - heldSince);
+/** How long one reading has waited. */
+class Patience {
+  private readonly mayBlock: boolean;
+  private end = 0;
+
+  constructor(mayBlock: boolean) {
+    this.mayBlock = mayBlock;
+  }
+
+  /** Lets other threads run, for as long as the word stays what it was, and not long. False when there is no patience left. */
+  rest(mem: Int32Array, at: number, seen: number): boolean {
+    const now = performance.now();
+    if (this.end === 0) this.end = now + PATIENCE_MS;
+    if (now > this.end) return false;
+    if (this.mayBlock) Atomics.wait(mem, at, seen, REST_MS);
+    return true;
+  }
+}
+
+/** What the span cached at word `cached` has handed out since it was taken or last counted. */
+function handedOutSince(layers: Layers, cached: number): number {
+  const mem = layers.region.i32;
+  // Pairs with the store that caches a span: its heldSince is there.
+  const s = Atomics.load(mem, cached) as SpanPtr;
+  return s === layers.cache.emptySpan ? 0 : layers.spans.countHandedOut(s) - mem[s + SPAN.heldSince]!;
 }
 
 /** Bytes of small objects, from a count per size class. */
 export function smallBytes(counts: Float64Array): number {
-  let n = 0;
-  for (let i = 0; i < NUM_SIZE_CLASSES; i++) n += counts[i]! * CLASS_TO_SIZE[i]!;
-  return n;
+  return counts.reduce((n, count, i) => n + count * CLASS_TO_SIZE[i]!, 0);
+}
+
+/** Small objects, from a count per size class. */
+export function smallObjects(counts: Float64Array): number {
+  return counts.reduce((n, count) => n + count, 0);
 }

@@ -28,7 +28,7 @@ import type { Collector } from "./collector.ts";
 import { HEADER_PTR, HEAP_CLOSED, HEAP_OPEN, HeapHeader, LAYOUT_VERSION, MAGIC } from "./header.ts";
 import { heapFingerprint, isCollected, type Layers } from "./layers.ts";
 import { P_ATTACHING, P_FREE, P_RUNNING } from "./processor.ts";
-import { totals } from "./totals.ts";
+import { readAllocs, readFrees } from "./totals.ts";
 import { verifyCollected } from "./verify-collected.ts";
 
 /** An invariant that does not hold. */
@@ -398,11 +398,12 @@ class Walk {
 
   counters(): void {
     if (!this.countable) return;
-    const t = totals(this.layers);
+    const allocs = readAllocs(this.layers);
+    const frees = readFrees(this.layers);
     for (let sizeClass = 1; sizeClass < NUM_SIZE_CLASSES; sizeClass++) {
-      this.expect("objects allocated less those freed are those that live", `size class ${sizeClass}`, this.live[sizeClass]!, t.smallAllocs[sizeClass]! - t.smallFrees[sizeClass]!);
+      this.expect("objects allocated less those freed are those that live", `size class ${sizeClass}`, this.live[sizeClass]!, allocs.small[sizeClass]! - frees.small[sizeClass]!);
     }
-    this.expect("large objects allocated less those freed are those that live", "large", this.live[0]!, t.largeAllocs - t.largeFrees);
-    this.expect("and so are their bytes", "large", this.largeBytes, t.largeAllocBytes - t.largeFreeBytes);
+    this.expect("large objects allocated less those freed are those that live", "large", this.live[0]!, allocs.large - frees.large);
+    this.expect("and so are their bytes", "large", this.largeBytes, allocs.largeBytes - frees.largeBytes);
   }
 }

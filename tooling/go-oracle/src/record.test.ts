@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 import { goVersion, recordWithGo } from "./go.ts";
-import { loadHeapGoals, loadPacer, loadPprof, loadPrng, loadScavenger, loadSequences, loadSizeClasses, type HeapGoalRecording } from "./recording.ts";
+import { loadHeapGoals, loadMetrics, loadPacer, loadPprof, loadPrng, loadScavenger, loadSequences, loadSizeClasses, type HeapGoalRecording } from "./recording.ts";
 
 /** Why the recording cannot be compared here, or undefined when it can. */
 function reasonToSkip(): string | undefined {
@@ -29,6 +29,7 @@ test.skipIf(reason !== undefined)("Go itself does today what was recorded", { ti
     expect(loadPrng(here)).toEqual({ ...loadPrng(), go });
     expect(loadSizeClasses(here)).toEqual({ ...loadSizeClasses(), go });
     expect(loadSequences(here)).toEqual({ ...loadSequences(), go });
+    expect(loadMetrics(here)).toEqual({ ...loadMetrics(), go });
     expect(loadPacer(here)).toEqual({ ...loadPacer(), go });
     expect(loadPprof(here)).toEqual({ ...loadPprof(), go });
     // How much is released differs with the time that it gets.

@@ -118,6 +118,16 @@ export interface HeapGoalsRecording extends GoVersion {
   readonly gctrace: readonly string[];
 }
 
+/** What Go says of its figures: not what they measure. */
+export interface MetricsRecording extends GoVersion {
+  /** Those of memory and its collection, in order of their names. */
+  readonly metrics: readonly { readonly name: string; readonly kind: "uint64" | "float64" | "float64-histogram"; readonly cumulative: boolean }[];
+  /** Bounds of the buckets of histograms, by unit. */
+  readonly bounds: Readonly<Record<string, readonly number[]>>;
+  /** The fields of MemStats, in order. */
+  readonly memStats: readonly string[];
+}
+
 /** What Go's scavenger did, part by part, when it was driven alone. Bytes and ns. */
 export interface ScavengerParts {
   readonly physPageSize: number;
@@ -205,6 +215,13 @@ export function loadPacer(folder: URL = DATA): PacerRecording {
 
 export function loadHeapGoals(folder: URL = DATA): HeapGoalsRecording {
   return read(folder, "goals.json") as HeapGoalsRecording;
+}
+
+export function loadMetrics(folder: URL = DATA): MetricsRecording {
+  const { bounds, ...recording } = read(folder, "metrics.json") as Omit<MetricsRecording, "bounds"> & { readonly bounds: Readonly<Record<string, readonly string[]>> };
+  // JSON has no infinity: the bounds are text.
+  const numbers = (texts: readonly string[]): number[] => texts.map((text) => (text.endsWith("Inf") ? (text.startsWith("-") ? -Infinity : Infinity) : Number(text)));
+  return { ...recording, bounds: Object.fromEntries(Object.entries(bounds).map(([unit, texts]) => [unit, numbers(texts)])) };
 }
 
 export function loadScavenger(folder: URL = DATA): ScavengerRecording {

@@ -9,6 +9,8 @@ export interface GraphJob {
   readonly seed: number;
   readonly turns: number;
   readonly roots: number;
+  /** It ends before that many turns when word 0 is no longer 0. */
+  readonly stop?: Int32Array;
 }
 
 /** What it answers. */
@@ -18,7 +20,7 @@ export interface GraphResult {
   readonly maxStallUs: number;
 }
 
-const { handle, seed, turns, roots } = workerData as GraphJob;
+const { handle, seed, turns, roots, stop = new Int32Array(1) } = workerData as GraphJob;
 const p = TestP.attach(handle);
 const problems: string[] = [];
 let operations = 0;
@@ -74,7 +76,7 @@ function turn(): void {
   }
 }
 
-for (let i = 0; i < turns && problems.length === 0; i++) p.collector.turns.turn(turn);
+for (let i = 0; i < turns && problems.length === 0 && Atomics.load(stop, 0) === 0; i++) p.collector.turns.turn(turn);
 const result: GraphResult = { operations, problems, maxStallUs: p.collector.mutator.maxStallUs };
 p.detach();
 parentPort!.postMessage(result);
