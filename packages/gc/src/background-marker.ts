@@ -17,12 +17,14 @@ import type { Marker } from "./marker.ts";
 import { PHASE_MARK, phaseOf } from "./phase.ts";
 import { wakeWorkers } from "./wake.ts";
 
-const { phase: PHASE, marking: MARKING, workSeq: WORK_SEQ, bgCredit: BG_CREDIT, idleMarkers: IDLE_MARKERS, markUs: MARK_US } = GcRecord.offset;
+const { phase: PHASE, marking: MARKING, workSeq: WORK_SEQ, bgCredit: BG_CREDIT, idleMarkers: IDLE_MARKERS, markUs: MARK_US, idleUs: IDLE_US } = GcRecord.offset;
 
 const { marking: P_MARKING } = GcProcessor.offset;
 
 /** One thread's background marking. */
 export class BackgroundMarker {
+  /** Whether this thread marks because it has nothing else to do: that time takes nothing from the program. */
+  idle = false;
   private readonly mem: Int32Array;
   private readonly gc: Ptr;
   private readonly at: Ptr;
@@ -44,7 +46,7 @@ export class BackgroundMarker {
     const start = performance.now();
     const done = this.drain(budget);
     if (done > 0) this.credit.add(done);
-    Atomics.add(mem, gc + MARK_US, Math.round((performance.now() - start) * 1000));
+    Atomics.add(mem, gc + (this.idle ? IDLE_US : MARK_US), Math.round((performance.now() - start) * 1000));
     if (Atomics.load(mem, gc + IDLE_MARKERS) > 0 && !marker.nothingToTake()) wakeWorkers(mem, gc);
     return done;
   }

@@ -3,7 +3,7 @@ import { record, type RecordLayout } from "@mallocgc/sysmem";
 
 /** The layout of the limiter: on an even word. */
 export const CpuLimiterRecord: RecordLayout<
-  "enabled" | "fill" | "capacity" | "overflow" | "lastUpdate" | "nprocs" | "gcEnabled" | "transitioning" | "assistSeen" | "idleSeen" | "lastEnabledCycle"
+  "enabled" | "fill" | "capacity" | "overflow" | "lastUpdate" | "nprocs" | "gcEnabled" | "transitioning" | "assistSeen" | "backgroundSeen" | "idleSeen" | "lastEnabledCycle"
 > = record("cpu-limiter", 32, {
   enabled: { access: "owner", words: 2, doc: "1 while assists are not asked for; read by all" },
   fill: { access: "owner", words: 2, doc: "CPU time in the bucket, in ns; 0 to capacity" },
@@ -14,6 +14,7 @@ export const CpuLimiterRecord: RecordLayout<
   gcEnabled: { access: "owner", words: 2, doc: "1 while a cycle marks" },
   transitioning: { access: "owner", words: 2, doc: "1 between start and finish of a transition" },
   assistSeen: { access: "owner", words: 2, doc: "the sum of assist time at the last update" },
+  backgroundSeen: { access: "owner", words: 2, doc: "the sum of background time at the last update, where it is measured" },
   idleSeen: { access: "owner", words: 2, doc: "the sum of idle time at the last update" },
   lastEnabledCycle: { access: "owner", words: 2, doc: "the cycle in which limiting began last; 0: never" },
 });

@@ -111,6 +111,25 @@ describe("the limiter", () => {
     expect(c.limiter.fill, "110 against 50").toBe(100 * MS);
   });
 
+  test("counts background time as it was measured, where it is, and not the quarter", () => {
+    const f64 = new Float64Array(CpuLimiterRecord.words / 2);
+    const limiter = new CpuLimiter(f64, 0 as Ptr);
+    limiter.init(0, 2);
+    let backgroundTime = 0;
+    const pass = (at: number, background: number): void => {
+      backgroundTime += background;
+      limiter.update(at, { assistTime: 0, idleTime: 0, backgroundTime }, 1);
+    };
+    limiter.startGCTransition(true, 0, { assistTime: 0, idleTime: 0, backgroundTime }, 1);
+    limiter.finishGCTransition(0, 1);
+    pass(1000 * MS, 1500 * MS);
+    expect([limiter.fill, limiter.limiting]).toEqual([1000 * MS, false]);
+    pass(2000 * MS, 2000 * MS);
+    expect([limiter.fill, limiter.limiting]).toEqual([2000 * MS, true]);
+    pass(2010 * MS, 0);
+    expect([limiter.fill, limiter.limiting]).toEqual([1980 * MS, false]);
+  });
+
   test("counts each sum once, and leaves a clock that went back to the next update", () => {
     const c = new Clocked(1);
     c.pass(10 * MS, 10 * MS);

@@ -12,6 +12,9 @@
  *     collecting = assists + a quarter of the window * P while a cycle runs
  *     program    = window * P - idle - collecting
  *
+ * The quarter is what Go's scheduler sees to. Ours are threads that the system runs as it likes, so the heap gives what they have taken (`backgroundTime`), and the
+ * quarter is for who does not measure.
+ *
  * Idle time is no time of the program's: it would hide that what little the program does is mostly waiting for the collector.
  *
  * While the world is stopped for a transition everything counts as collecting. Ours does not stop: it calls `finishGCTransition` with the
@@ -42,6 +45,7 @@ const NPROCS = L.nprocs >>> 1;
 const GC_ENABLED = L.gcEnabled >>> 1;
 const TRANSITIONING = L.transitioning >>> 1;
 const ASSIST_SEEN = L.assistSeen >>> 1;
+const BACKGROUND_SEEN = L.backgroundSeen >>> 1;
 const IDLE_SEEN = L.idleSeen >>> 1;
 const LAST_ENABLED_CYCLE = L.lastEnabledCycle >>> 1;
 
@@ -54,6 +58,8 @@ const BACKGROUND_UTILIZATION = 0.25;
 export interface LimiterTimes {
   /** Assists, of marking and of giving pages back. */
   readonly assistTime: number;
+  /** Background marking; a quarter of all time while a cycle marks, if it is not given. */
+  readonly backgroundTime?: number;
   /** Ps with nothing to do, and marking that they did meanwhile. */
   readonly idleTime: number;
 }
@@ -158,10 +164,13 @@ export class CpuLimiter {
     const total = (now - last) * f64[base + NPROCS]!;
     const assist = growth(f64[base + ASSIST_SEEN]!, times.assistTime);
     const idle = growth(f64[base + IDLE_SEEN]!, times.idleTime);
+    const measured = times.backgroundTime;
+    const quarter = f64[base + GC_ENABLED] !== 0 ? Math.trunc(total * BACKGROUND_UTILIZATION) : 0;
+    const background = measured === undefined ? quarter : growth(f64[base + BACKGROUND_SEEN]!, measured);
     f64[base + LAST_UPDATE] = now;
     f64[base + ASSIST_SEEN] = times.assistTime;
+    if (measured !== undefined) f64[base + BACKGROUND_SEEN] = measured;
     f64[base + IDLE_SEEN] = times.idleTime;
-    const background = f64[base + GC_ENABLED] !== 0 ? Math.trunc(total * BACKGROUND_UTILIZATION) : 0;
     const collecting = assist + background;
     // The background's quarter is one of all the time, idle or not; only then idle time goes.
     this.accumulate(total - idle - collecting, collecting, cycle);

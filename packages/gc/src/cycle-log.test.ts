@@ -37,10 +37,11 @@ test("a cycle's row says what it did: times from the marks that the driver left,
   const { i32, log, begin, end } = scene();
   begin(1, 100);
   i32[GC + G.markUs] = 3000;
+  i32[GC + G.idleUs] = 2000;
   i32[GC + G.maxStallUs] = 70;
   end(107);
   expect(log.read(1)).toEqual({
-    cycle: 1, start: 100e6, cpuFraction: 3.5 / (107 * 2), beginNs: 1e6, markNs: 4e6, endNs: 2e6, assistNs: 500_000, backgroundNs: 3e6,
+    cycle: 1, start: 100e6, cpuFraction: 3.5 / (107 * 2), beginNs: 1e6, markNs: 4e6, endNs: 2e6, assistNs: 500_000, backgroundNs: 3e6, idleNs: 2e6,
     heapBegin: 4 * MIB, heapEnd: 5 * MIB, heapMarked: 3 * MIB, goal: 8 * MIB, globals: 0, procs: 2, forced: false, maxStallNs: 70_000, pauseNs: 0,
     pacing: {
       assistWorkPerByte: 2.5, heapScan: 3 * MIB, heapLive: 4 * MIB, goal: 7 * MIB, dedicatedMarkWorkers: 1, fractionalUtilizationGoal: 0,

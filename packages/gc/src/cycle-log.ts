@@ -37,6 +37,8 @@ export interface CycleReport {
   readonly endNs: number;
   readonly assistNs: number;
   readonly backgroundNs: number;
+  /** Marking by threads that had nothing else to do. */
+  readonly idleNs: number;
   /** Live bytes when it began, when marking was over, and what was marked or new. */
   readonly heapBegin: number;
   readonly heapEnd: number;
@@ -156,6 +158,7 @@ export class CycleLog {
       [C.endNs, (end.at - note(G.roundAt)) * MS],
       [C.assistNs, end.assistNs],
       [C.backgroundNs, backgroundNs],
+      [C.idleNs, Atomics.load(mem, gc + G.idleUs) * 1000],
       [C.heapBegin, mem[gc + G.liveAtBegin]! * 8],
       [C.heapEnd, end.before.heapLive],
       [C.heapMarked, end.marked],
@@ -207,6 +210,7 @@ export class CycleLog {
       endNs: figure(C.endNs),
       assistNs: figure(C.assistNs),
       backgroundNs: figure(C.backgroundNs),
+      idleNs: figure(C.idleNs),
       heapBegin: figure(C.heapBegin),
       heapEnd: figure(C.heapEnd),
       heapMarked: figure(C.heapMarked),
@@ -284,7 +288,7 @@ export function traceLine(r: CycleReport): string {
     start: r.start,
     cpuFraction: r.cpuFraction,
     clock: [r.beginNs, r.markNs, r.endNs],
-    cpu: [0, r.assistNs, r.backgroundNs, 0, 0],
+    cpu: [0, r.assistNs, r.backgroundNs, r.idleNs, 0],
     heap: [r.heapBegin, r.heapEnd, r.heapMarked],
     goal: r.goal,
     stacks: 0,

@@ -150,7 +150,7 @@ export class Cycle {
     const grown = Atomics.load(mem, gc + G.heapLive) >= Atomics.load(mem, gc + G.trigger);
     if (reason === 0 || (reason === WANTED_BY_GROWTH && !grown)) {
       // Who gives pages back for the memory limit asks the limiter, cycle or not.
-      if (limiter.limiting && limiter.needUpdate(at * 1e6)) limiter.update(at * 1e6, this.limiterTimes(), mem[gc + G.cyclesBegun]!);
+      if (limiter.limiting) this.relimit();
       return ADVANCE_IDLE;
     }
     Atomics.add(mem, gc + G.cyclesBegun, 1);
@@ -163,12 +163,13 @@ export class Cycle {
     f64[(gc + G.markedStart) >>> 1] = this.sumOfWork(MARKED_BYTES);
     const { workers, procs } = this.threads();
     limiter.resetCapacity(at * 1e6, procs, this.limiterTimes(), mem[gc + G.cyclesBegun]!);
-    for (const word of [G.assistUs, G.scavAssistUs, G.markUs, G.bgCredit]) Atomics.store(mem, gc + word, 0);
+    for (const word of [G.assistUs, G.scavAssistUs, G.markUs, G.idleUs, G.bgCredit]) Atomics.store(mem, gc + word, 0);
     pacer.setUtilization(workers === 0 ? 0.25 : workers / procs, workers === 0 ? 0 : workers / procs);
     const figures = this.figures();
     pacer.startCycle(figures, at * 1e6, procs);
     limiter.startGCTransition(true, at * 1e6, this.limiterTimes(), mem[gc + G.cyclesBegun]!);
     limiter.finishGCTransition(at * 1e6, mem[gc + G.cyclesBegun]!);
+    Atomics.store(mem, gc + G.limiting, limiter.limiting ? 1 : 0);
     const { assistWorkPerByte, dedicatedMarkWorkers, fractionalUtilizationGoal } = pacer;
     const { heapScan, heapLive } = figures;
     log.begin(mem[gc + G.cyclesBegun]!, { assistWorkPerByte, heapScan, heapLive, goal: pacer.heapGoal(figures), dedicatedMarkWorkers, fractionalUtilizationGoal });
@@ -209,14 +210,10 @@ export class Cycle {
 
   private drain(budget: number): number {
     const { mem, gc } = this;
-    const { background, marker, pacer, limiter, now } = this.parts;
+    const { background, marker, pacer, now } = this.parts;
     if (background.run(budget) > 0) {
       pacer.revise(this.figures());
-      const at = now() * 1e6;
-      if (limiter.needUpdate(at)) {
-        limiter.update(at, this.limiterTimes(), mem[gc + G.cyclesBegun]!);
-        Atomics.store(mem, gc + G.limiting, limiter.limiting ? 1 : 0);
-      }
+      this.relimit();
       return ADVANCE_WORKED;
     }
     // The round begins where nobody marks: this order pairs with that of BackgroundMarker.run.
@@ -328,10 +325,20 @@ export class Cycle {
     this.publish();
   }
 
-  /** CPU time of assists, of marking and of giving pages back. */
-  private limiterTimes(): LimiterTimes {
+  /** Tells the CPU limiter what was done, if that is due. Only in the driver's seat. */
+  relimit(): void {
     const { mem, gc } = this;
-    return { assistTime: (Atomics.load(mem, gc + G.assistUs) + Atomics.load(mem, gc + G.scavAssistUs)) * 1000, idleTime: 0 };
+    const { limiter, now } = this.parts;
+    const at = now() * 1e6;
+    if (!limiter.needUpdate(at)) return;
+    limiter.update(at, this.limiterTimes(), mem[gc + G.cyclesBegun]!);
+    Atomics.store(mem, gc + G.limiting, limiter.limiting ? 1 : 0);
+  }
+
+  /** CPU time of this cycle: assists, of marking and of giving pages back; marking in the background, and by who was idle. */
+  private limiterTimes(): LimiterTimes {
+    const us = (field: number): number => Atomics.load(this.mem, this.gc + field);
+    return { assistTime: (us(G.assistUs) + us(G.scavAssistUs)) * 1000, backgroundTime: us(G.markUs) * 1000, idleTime: us(G.idleUs) * 1000 };
   }
 
   private publish(): void {

@@ -73,7 +73,8 @@ const gcFields = {
   bgCredit: { access: "atomic", doc: "bytes scanned in the background that assists have not used, in units" },
   pagesSwept: { access: "atomic", doc: "pages swept in this cycle" },
   reclaimIndex: { access: "atomic", doc: "page that the page reclaimer looks at next" },
-  workLine: { access: "const", words: 10, doc: "padding" },
+  idleUs: { access: "atomic", doc: "CPU time of threads that mark in this cycle because they have nothing else to do, in us" },
+  workLine: { access: "const", words: 9, doc: "padding" },
 
   assistUs: { access: "atomic", doc: "CPU time of assists in this cycle, in us" },
   markUs: { access: "atomic", doc: "CPU time of background markers in this cycle, in us" },
@@ -104,6 +105,7 @@ const cycleFields = {
   endNs: { access: "owner", words: 2, doc: "the last round of flushing" },
   assistNs: { access: "owner", words: 2, doc: "CPU time of assists" },
   backgroundNs: { access: "owner", words: 2, doc: "CPU time of background markers" },
+  idleNs: { access: "owner", words: 2, doc: "CPU time of threads that had nothing else to do" },
   heapBegin: { access: "owner", words: 2, doc: "live bytes when it began" },
   heapEnd: { access: "owner", words: 2, doc: "live bytes when marking was over" },
   heapMarked: { access: "owner", words: 2, doc: "bytes that were marked, or new" },
@@ -141,7 +143,7 @@ const cycleFields = {
 } as const;
 
 /** The layout of the figures kept of a cycle: all float64; what is told when it begins, when its marking ends, when it is swept. */
-export const CycleFigures: RecordLayout<keyof typeof cycleFields> = record("gcCycle", 80, cycleFields);
+export const CycleFigures: RecordLayout<keyof typeof cycleFields> = record("gcCycle", 82, cycleFields);
 
 const pFields = {
   phaseSeen: { access: "atomic", doc: "the phase word that this P has acked" },

@@ -47,8 +47,13 @@ export function runInBackground(handle: unknown, warn: WarnLongTurn): void {
   Atomics.add(mem, gc + G.workers, 1);
   while (!isLeft(layers, Atomics.load(mem, gc + G.workers))) {
     const seen = Atomics.load(mem, gc + G.wake);
+    const start = performance.now();
     const result = workOnce(collector, scavenger);
-    if (result === ADVANCE_WORKED) continue;
+    if (result === ADVANCE_WORKED) {
+      // The program has had too little time: this thread takes half of its own, which of two threads is Go's quarter.
+      if (Atomics.load(mem, gc + G.limiting) !== 0) Atomics.wait(mem, gc + G.wake, Atomics.load(mem, gc + G.wake), performance.now() - start);
+      continue;
+    }
     if (result === ADVANCE_WAITING) warned.look();
     Atomics.add(mem, gc + G.idleMarkers, 1);
     Atomics.wait(mem, gc + G.wake, seen, result === ADVANCE_IDLE ? Math.min(IDLE_MS, scavenger.dueIn / 1e6) : WAITING_MS);

@@ -9,7 +9,7 @@
  * `Layers` has what allocates, this what collects; the two are connected here and nowhere else.
  */
 import {
-  ADVANCE_IDLE, ADVANCE_WAITING, BackgroundMarker, Cycle, CpuLimiter, CycleLog, GcProcessor, GcRecord, Handshake, MARKER_BYTES, Marker, Mutator,
+  ADVANCE_IDLE, ADVANCE_WAITING, BackgroundMarker, Cycle, CpuLimiter, CycleLog, GcProcessor, GcRecord, Handshake, MARKER_BYTES, Marker, Mutator, NO_LIMIT,
   ObjectMap, PHASE_OFF, Pacer, RefillWork, STEP_DRAIN, STEP_GRACE, Specials, SweepPacing, TimeHistogramRecord, UNIT, WANTED_BY_REQUEST, WorkRecord, cycleOf, findLost, newSlotsKernel, phaseOf, phaseWord, triggerWord, type CheckMarkParts,
   type HeldUp, type Processors,
 } from "@mallocgc/gc";
@@ -35,6 +35,8 @@ export const BACKGROUND_BUDGET: number = 256 << 10;
 const STEP_BUDGET: number = 32 << 10;
 /** How long a thread without background workers drives the cycle between two turns. */
 const STEP_MS = 0.2;
+/** The same where a memory limit is about to be passed. */
+const PRESSED_STEP_MS = 2;
 /** The same when the thread has nothing else to do. */
 const IDLE_STEP_MS = 1;
 /** Between two looks at a cycle that waits for others. */
@@ -247,7 +249,7 @@ export class Collector implements CollectorHooks {
     // Plain reads: what they miss, the next turn's end sees.
     const alone = mem[gc + G.workers] === 0;
     if (!alone && !this.isFarBehind()) return;
-    if (this.cycleIsDue()) this.drive(STEP_BUDGET, STEP_MS);
+    if (this.cycleIsDue()) this.help();
     if (!alone) return;
     this.scavenge();
     this.idle.plan();
@@ -256,8 +258,44 @@ export class Collector implements CollectorHooks {
   /** As `step`, with nothing else waiting for this thread. */
   private workIdle(): void {
     if (this.mem[this.gcAt + G.workers] !== 0) return;
-    if (this.cycleIsDue()) this.drive(BACKGROUND_BUDGET, IDLE_STEP_MS);
+    if (this.cycleIsDue()) {
+      this.background.idle = true;
+      try {
+        this.drive(BACKGROUND_BUDGET, IDLE_STEP_MS);
+      } finally {
+        this.background.idle = false;
+      }
+    }
     this.scavenge();
+  }
+
+  /** A piece of the cycle between two turns; none of its marking while the CPU limiter says that the program has had too little. */
+  private help(): void {
+    const mem = this.mem;
+    const gc = this.gcAt;
+    if (mem[gc + G.limiting] === 0 || mem[gc + G.marking] === 0) {
+      if (this.isOverLimitedGoal()) this.helpUnderLimit();
+      else this.drive(STEP_BUDGET, STEP_MS);
+    } else if (this.cycle.tryDrive()) {
+      try {
+        this.cycle.relimit();
+      } finally {
+        this.cycle.stopDriving();
+      }
+    }
+  }
+
+  /** Drives, or marks, or at least keeps from allocating: beyond its goal under a memory limit a heap has to be collected first. Go parks an assist then; this ends after 2 ms. */
+  private helpUnderLimit(): void {
+    const mem = this.mem;
+    const done = this.gcAt + G.cyclesDone;
+    const end = performance.now() + PRESSED_STEP_MS;
+    for (let left = PRESSED_STEP_MS; left > 0 && this.cycleIsDue(); left = end - performance.now()) {
+      const seen = Atomics.load(mem, done);
+      if (this.drive(STEP_BUDGET, left) !== ADVANCE_WAITING || this.background.run(STEP_BUDGET) > 0) continue;
+      if (!this.layers.mutexes.mayBlock) return;
+      Atomics.wait(mem, done, seen, left);
+    }
   }
 
   private cycleIsDue(): boolean {
@@ -283,7 +321,12 @@ export class Collector implements CollectorHooks {
   }
 
   private isFarBehind(): boolean {
-    return this.mem[this.gcAt + G.heapLive]! * BYTES > this.pacer.nextGoal * FAR_BEHIND;
+    return this.mem[this.gcAt + G.heapLive]! * BYTES > this.pacer.nextGoal * FAR_BEHIND || this.isOverLimitedGoal();
+  }
+
+  /** Whether the heap is over its goal under a memory limit, which unlike growth is not to be passed. */
+  private isOverLimitedGoal(): boolean {
+    return this.pacer.memoryLimit < NO_LIMIT && this.mem[this.gcAt + G.heapLive]! * BYTES > this.pacer.nextGoal;
   }
 
   /** Drives the cycle for about `ms`, until it waits or there is nothing to do. Returns the last ADVANCE_ code; waiting, when somebody else drives. */

@@ -106,6 +106,8 @@ export class Scavenging implements CycleObserver {
 
   swept(): CyclePages {
     this.scavenger.ready();
+    // What a cycle that came too late has let grow beyond the limit is free now, and does not wait for the background.
+    this.scavenger.allocated(0, 0, 0);
     const { inUse, released } = this.figures();
     return this.scavenger.takeTrace(inUse * PAGE_SIZE, released * PAGE_SIZE);
   }
