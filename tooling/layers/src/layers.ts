@@ -2,8 +2,8 @@
  * The order of the packages, and the proof that imports follow it.
  *
  * A package may import the packages below it and no other. That is what lets someone take one layer without the heap, and read a layer
- * knowing only those beneath it. Three packages import none of ours: the two at the bottom, which know nothing of one another, and the
- * profile writer, which knows no heap.
+ * knowing only those beneath it. Four packages import none of ours: the two at the bottom, which know nothing of one another, and the
+ * profile writer and the exporters of metrics, which know no heap.
  *
  * Two things are read: the import declarations of every source file (static, dynamic and type-only alike: a type that points upward is
  * still knowledge of an upper layer), and `dependencies` in each `package.json`. An import also has to be declared as a dependency, or
@@ -15,9 +15,9 @@ import { join, sep } from "node:path";
 import ts from "typescript";
 
 /** From the bottom up, as section 1 of docs/architecture.md draws it from the top down. */
-export const LAYERS: readonly string[] = ["sysmem", "sizeclass", "mspan", "mheap", "mcentral", "mcache", "pprof-export", "scavenger", "gc", "runtime"];
+export const LAYERS: readonly string[] = ["sysmem", "sizeclass", "mspan", "mheap", "mcentral", "mcache", "metrics", "pprof-export", "scavenger", "gc", "runtime"];
 
-const INDEPENDENT: ReadonlySet<string> = new Set(["sysmem", "sizeclass", "pprof-export"]);
+const INDEPENDENT: ReadonlySet<string> = new Set(["sysmem", "sizeclass", "pprof-export", "metrics"]);
 
 /** For tests only: private, never published. */
 const TEST_SUPPORT: ReadonlySet<string> = new Set(["testing", "go-oracle"]);
