@@ -1,8 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync, type ReadStream } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { getHeapSnapshot } from "node:v8";
 import { getFullHeapFromFile } from "@memlab/heap-analysis";
+import { parse } from "heap-snapshot-toolkit";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { heapSnapshot, type SnapshotEdge, type SnapshotNode } from "./heap-snapshot.ts";
 
@@ -23,6 +25,12 @@ interface File {
   readonly nodes: readonly number[];
   readonly edges: readonly number[];
   readonly strings: readonly string[];
+}
+
+/** What the test uses of DevTools' snapshot, which has no types. */
+interface DevToolsSnapshot {
+  readonly nodeFieldCount: number;
+  createNode(place: number): { id(): number; name(): string; selfSize(): number; retainedSize(): number; dominatorIndex(): number };
 }
 
 /**
@@ -96,6 +104,16 @@ describe("memlab reads the file", () => {
   });
 });
 
+test("DevTools' own code reads it, piece by piece, and finds the same", async () => {
+  // Any stream of text does, whatever its declaration says.
+  const stream: unknown = Readable.from(heapSnapshot(GRAPH));
+  const snapshot = (await parse(stream as ReadStream)) as unknown as DevToolsSnapshot;
+  const found = GRAPH.map((_, i) => snapshot.createNode(i * snapshot.nodeFieldCount));
+  expect(found.map((each) => [each.id(), each.name(), each.selfSize()])).toEqual(GRAPH.map(({ id, name, selfSize }) => [2 * id + 1, name, selfSize]));
+  expect(found.map((each) => each.retainedSize())).toEqual([1276, 260, 24, 88, 108, 8, 64, 16, 1000]);
+  expect(found.map((each) => snapshot.createNode(each.dominatorIndex()).name())).toEqual(["", "", "Index", "Index", "Index", "String", "Entry", "", ""]);
+});
+
 test("ids are odd, the root is first, edges stand node by node and lead to places among the nodes", async () => {
   const { snapshot, nodes, edges, strings } = JSON.parse(await text(GRAPH)) as File;
   const fields = (snapshot.meta["node_fields"] as string[]).length;
@@ -162,7 +180,10 @@ test.each<[string, readonly SnapshotNode[], RegExp]>([
   ["an edge to nowhere", [node(1, "", 0, ["property", "a", 2])], /leads to 2/],
   ["an id that is a fraction", [node(1.5, "", 0)], /id 1\.5/],
   ["an id below 0", [node(-1, "", 0)], /id -1/],
-  ["an id above 2^52", [node(2 ** 53, "", 0)], /id 9007199254740992/],
+  ["an id that DevTools would cut", [node(2 ** 31, "", 0)], /id 2147483648/],
+  ["a size that DevTools would cut", [node(1, "", 2 ** 32)], /self size 4294967296/],
+  ["an edge beyond all ids", [node(1, "", 0, ["property", "a", 2 ** 32 + 1])], /leads to 4294967297/],
+  ["an element that is a fraction", [node(1, "", 0, ["element", 1.5, 1])], /called "1\.5"/],
   ["a size below 0", [node(1, "", -8)], /self size -8/],
   ["a type that V8 does not have", [{ ...node(1, "", 0), type: "thing" as "object" }], /"thing" is no type/],
   ["an element with a name", [node(1, "", 0, ["element", "a", 1])], /called "a"/],

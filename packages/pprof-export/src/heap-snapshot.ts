@@ -6,7 +6,7 @@
  *       "edges":   [type, name or index, to,  ...]                  node by node; to: index into nodes
  *       "strings": [...] }
  *
- * The counts stand before the nodes, and edges name their target by place, so the graph is walked once and packed (25 bytes a node, 13 an edge, and
+ * The counts stand before the nodes, and edges name their target by place, so the graph is walked once and packed (17 bytes a node, 9 an edge, and
  * the strings once each), then written piece by piece: no text is ever whole.
  *
  * The first node is the root. DevTools shows distances from what the root's edges lead to, and lists what a synthetic node `(GC roots)` holds as
@@ -16,11 +16,12 @@ import { PprofExportError } from "./errors.ts";
 import { EDGE_TYPES, META, NODE_TYPES, type SnapshotEdgeType, type SnapshotNodeType } from "./heap-snapshot-meta.ts";
 
 export interface SnapshotNode {
-  /** Whole, 0 or more, of this node alone; an address, say. In the file it is `2 * id + 1`: V8 gives its own objects odd numbers. */
+  /** Of this node alone, below 2^31, because DevTools keeps 32 bits: for an address, its word. In the file it is `2 * id + 1`: V8 gives objects odd numbers. */
   readonly id: number;
   readonly type: SnapshotNodeType;
   /** What DevTools groups objects by: the name of their type. */
   readonly name: string;
+  /** Bytes, below 2^32. */
   readonly selfSize: number;
   readonly edges: Iterable<SnapshotEdge>;
 }
@@ -38,6 +39,9 @@ const CHUNK = 1 << 16;
 
 /** V8's Map holds no more. */
 const MAX_NODES = 2 ** 24;
+
+const MAX_ID = 2 ** 31 - 1;
+const MAX_UINT32 = 2 ** 32 - 1;
 
 /**
  * Walks the nodes once, at the first chunk, then writes the file.
@@ -78,18 +82,18 @@ class PackedGraph {
   readonly #placeOf = new Map<number, number>();
   #nodeType = new Uint8Array(1024);
   #nodeName = new Uint32Array(1024);
-  #nodeId = new Float64Array(1024);
-  #selfSize = new Float64Array(1024);
+  #nodeId = new Uint32Array(1024);
+  #selfSize = new Uint32Array(1024);
   #edges = new Uint32Array(1024);
   #edgeType = new Uint8Array(4096);
   #edgeName = new Uint32Array(4096);
-  #edgeTo = new Float64Array(4096);
+  #edgeTo = new Uint32Array(4096);
 
   add({ id, type, name, selfSize, edges }: SnapshotNode): void {
     const n = this.nodeCount++;
     if (n === MAX_NODES) throw wrong(`more than ${MAX_NODES} nodes: leave some out`);
-    if (!Number.isInteger(id) || id < 0 || id >= 2 ** 52) throw wrong(`a node has the id ${id}: whole numbers from 0 to 2^52 - 1`);
-    if (!Number.isSafeInteger(selfSize) || selfSize < 0) throw wrong(`node ${id} has the self size ${selfSize}: bytes, 0 or more`);
+    if (!isUpTo(MAX_ID, id)) throw wrong(`a node has the id ${id}: whole numbers from 0 to 2^31 - 1; for an address, its word`);
+    if (!isUpTo(MAX_UINT32, selfSize)) throw wrong(`node ${id} has the self size ${selfSize}: bytes, 0 to 2^32 - 1`);
     if (this.#placeOf.has(id)) throw wrong(`two nodes have the id ${id}: give each its own`);
     this.#placeOf.set(id, n);
     if (n === this.#nodeType.length) this.#growNodes();
@@ -109,7 +113,8 @@ class PackedGraph {
     this.#edgeType[e] = codeOf(EDGE_TYPES, type);
     // DevTools reads a number as itself for these two, and as a string's place for the others.
     const indexed = type === "element" || type === "hidden";
-    if (indexed && typeof name !== "number") throw wrong(`an edge of type ${type} is called "${name}": these have an index`);
+    if (indexed && !isUpTo(MAX_UINT32, name)) throw wrong(`an edge of type ${type} is called "${name}": these have an index, 0 to 2^32 - 1`);
+    if (!isUpTo(MAX_ID, to)) throw leadsNowhere(to);
     this.#edgeName[e] = indexed ? Number(name) : this.#string(`${name}`);
     this.#edgeTo[e] = to;
   }
@@ -121,7 +126,7 @@ class PackedGraph {
   edgeText(e: number): string {
     const to = this.#edgeTo[e]!;
     const place = this.#placeOf.get(to);
-    if (place === undefined) throw wrong(`an edge leads to ${to}, which is no node's id`);
+    if (place === undefined) throw leadsNowhere(to);
     return `${this.#edgeType[e]},${this.#edgeName[e]},${place * META.node_fields.length}`;
   }
 
@@ -134,15 +139,15 @@ class PackedGraph {
   #growNodes(): void {
     this.#nodeType = doubled(this.#nodeType, Uint8Array);
     this.#nodeName = doubled(this.#nodeName, Uint32Array);
-    this.#nodeId = doubled(this.#nodeId, Float64Array);
-    this.#selfSize = doubled(this.#selfSize, Float64Array);
+    this.#nodeId = doubled(this.#nodeId, Uint32Array);
+    this.#selfSize = doubled(this.#selfSize, Uint32Array);
     this.#edges = doubled(this.#edges, Uint32Array);
   }
 
   #growEdges(): void {
     this.#edgeType = doubled(this.#edgeType, Uint8Array);
     this.#edgeName = doubled(this.#edgeName, Uint32Array);
-    this.#edgeTo = doubled(this.#edgeTo, Float64Array);
+    this.#edgeTo = doubled(this.#edgeTo, Uint32Array);
   }
 }
 
@@ -161,6 +166,14 @@ function codeOf(types: readonly string[], type: string): number {
   const code = types.indexOf(type);
   if (code < 0) throw wrong(`"${type}" is no type of V8's: one of ${types.join(", ")}`);
   return code;
+}
+
+function isUpTo(max: number, value: string | number): boolean {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= max;
+}
+
+function leadsNowhere(to: number): PprofExportError {
+  return wrong(`an edge leads to ${to}, which is no node's id`);
 }
 
 function wrong(message: string): PprofExportError {
