@@ -119,6 +119,10 @@ func record(out string) {
 		header
 		Answers json.RawMessage `json:"answers"`
 	}{thisGo(), recordTwice("pprof", 0, 0)})
+	write(out, "sampling.json", struct {
+		header
+		Log2 json.RawMessage `json:"log2"`
+	}{thisGo(), recordSampling()})
 }
 
 func thisGo() header {

@@ -2,48 +2,19 @@ package main
 
 import (
 	"bytes"
-	"embed"
 	"encoding/json"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
 )
 
-// The scavenger is not to be had from outside the runtime either. Go's own tests drive its parts through export_test.go; a test of ours is
-// laid over the runtime's (go test -overlay), does the same, and writes down every answer. And the lines of scavtrace come from a child.
-
-//go:embed overlay
-var overlay embed.FS
+// The scavenger is not to be had from outside the runtime either: see overlay.go. The lines of scavtrace come from a child.
 
 func recordScavenger() json.RawMessage {
-	dir, err := os.MkdirTemp("", "go-oracle-")
-	check(err)
-	defer os.RemoveAll(dir)
-	goroot, err := exec.Command("go", "env", "GOROOT").Output()
-	check(err)
-	replace := map[string]string{}
-	for _, name := range []string{"scavenger_export_test.go", "scavenger_record_test.go"} {
-		text, err := overlay.ReadFile("overlay/" + name)
-		check(err)
-		check(os.WriteFile(filepath.Join(dir, name), text, 0o644))
-		replace[filepath.Join(strings.TrimSpace(string(goroot)), "src", "runtime", "zz_"+name)] = filepath.Join(dir, name)
-	}
-	text, err := json.Marshal(map[string]any{"Replace": replace})
-	check(err)
-	check(os.WriteFile(filepath.Join(dir, "overlay.json"), text, 0o644))
-	out := filepath.Join(dir, "recording.json")
-	cmd := exec.Command("go", "test", "-overlay", filepath.Join(dir, "overlay.json"), "runtime", "-run", "^TestRecordScavenger$", "-count=1")
-	cmd.Env = append(os.Environ(), "SCAVENGER_RECORDING="+out)
-	if said, err := cmd.CombinedOutput(); err != nil {
-		fail("recording the scavenger: %v\n%s", err, said)
-	}
-	text, err = os.ReadFile(out)
-	check(err)
-	return text
+	return recordInRuntime("TestRecordScavenger", "scavenger_export_test.go", "scavenger_record_test.go")
 }
 
 // recordScavtrace runs a child that frees memory in several ways. How much the scavenger gives back depends on the time that it gets.

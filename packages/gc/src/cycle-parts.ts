@@ -20,6 +20,14 @@ export interface MemoryFigures {
   readonly heapAlloc: number;
 }
 
+/** What a heap profile is told of the cycle. Called in the driver's seat, with no lock held. */
+export interface CycleProfile {
+  /** Marking is over, and nothing is swept yet. */
+  nextCycle(): void;
+  /** A cycle that was asked for is swept. */
+  postSweep(): void;
+}
+
 /** What a cycle is put together from. */
 export interface CycleParts {
   readonly region: Region;
@@ -43,6 +51,7 @@ export interface CycleParts {
   readonly rescan: () => void;
   readonly memory: () => MemoryFigures;
   readonly observer: CycleObserver;
+  readonly profile: CycleProfile;
   /** Called when all is marked and nothing swept yet: what a second mark finds, in debug mode. */
   readonly checkMarks: (() => void) | undefined;
   /** Milliseconds since 1970, the same for all threads. */

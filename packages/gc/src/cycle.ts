@@ -286,6 +286,7 @@ export class Cycle {
       at, reason: mem[gc + G.reason]!, before, marked, goal: pacer.lastHeapGoal, procs: this.threads().procs, assistNs: assistTime,
       utilization: pacer.lastUtilization, goalUtilization, expectedWork, triggered, consMark,
     });
+    this.parts.profile.nextCycle();
     Atomics.store(mem, gc + G.sweeping, 1);
     // Before the phase: who acks SWEEP finds its cached spans stale.
     Atomics.store(mem, spans.heapSweepgen, (mem[spans.heapSweepgen]! + 2) | 0);
@@ -304,6 +305,7 @@ export class Cycle {
       sweepPacing.stop();
       // The pages that came free are in this P's caches, and a background thread has no use for them: of a small heap they are the better part.
       pages.flush();
+      if ((mem[gc + G.reason]! & WANTED_BY_REQUEST) !== 0) this.parts.profile.postSweep();
       Atomics.store(mem, gc + G.sweeping, 0);
       // A limit leaves the heap more now that what was swept is free, or less where it is free in spans that stay.
       if (pacer.memoryLimit < NO_LIMIT) {

@@ -22,10 +22,10 @@ export { PauseRow, type Pauses } from "./pause-log.ts";
 export { PHASE_ARM, PHASE_MARK, PHASE_NAMES, PHASE_OFF, PHASE_SWEEP, PHASE_TERM, cycleOf, phaseOf, phaseWord } from "./phase.ts";
 export { RefillWork, WANTED_BY_GROWTH, WANTED_BY_REQUEST, WANTED_BY_TIME } from "./refill.ts";
 export { loadRef, type Barrier, type RootSource } from "./root-source.ts";
-export { SPECIAL_TAKEN, Specials, type SlotMarks, type SpecialCounts, type SpecialOwners } from "./specials.ts";
+export { SPECIAL_TAKEN, Specials, type SampleCounts, type SlotMarks, type SpecialCounts, type SpecialOwners } from "./specials.ts";
 export { SpecialQueues } from "./specials-queue.ts";
 export {
-  KIND_CANCELLED, KIND_CLEANUP, KIND_FINALIZER, KIND_WEAK_HANDLE, Special, SpecialQueue, SpecialsState, WeakHandle, type SpecialPtr, type WeakHandlePtr,
+  KIND_CANCELLED, KIND_CLEANUP, KIND_FINALIZER, KIND_PROFILE, KIND_WEAK_HANDLE, Special, SpecialQueue, SpecialsState, WeakHandle, type SpecialPtr, type WeakHandlePtr,
 } from "./specials-record.ts";
 export { verifySpecials } from "./specials-verify.ts";
 export { WeakHandles } from "./specials-weak.ts";

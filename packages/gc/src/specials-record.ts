@@ -4,7 +4,7 @@
  * A *special* says that something is to happen when an object dies. As in Go, a span's specials form a list, sorted by the byte offset of the object in the span and
  * then by kind, so that those of one object stand together, finalizer first:
  *
- *     MSpan.specials ──► | 0, finalizer | ──► | 0, weak | ──► | 64, cleanup | ──► | 64, cleanup | ──► 0
+ *     MSpan.specials ──► | 0, finalizer | ──► | 0, weak | ──► | 64, profile | ──► | 64, cleanup | ──► 0
  *
  * A finalizer or cleanup is JavaScript, so it belongs to the thread that made it: its special says which P that is (`owner`, `generation`)
  * and by which number (`id`) that thread knows the function. When it is due, the special moves from its span to the *queue* of its owner:
@@ -17,6 +17,9 @@
  * A *weak handle* is the word that weak refs look through, one per object however many there are: it holds the object's address, and 0 for
  * ever once the object has died. It has a number of its own that outlives the object, so that weak refs can still be compared. Its `refs` are
  * the special, each thread's weak ref, and entries of tables (`unique`); with the last it is freed.
+ *
+ * A *profile* special ties an object that the heap profile has sampled to the bucket that it was counted in, so that its end is counted there too. It is the
+ * only kind that a by-hand heap has.
  */
 import { FixAllocRecord, record, type Ptr, type RecordLayout } from "@mallocgc/sysmem";
 
@@ -31,25 +34,27 @@ export const KIND_CANCELLED = 0;
 export const KIND_FINALIZER = 2;
 /** Clears a weak handle. */
 export const KIND_WEAK_HANDLE = 3;
+/** Counts the object's end in the heap profile; at most one per object. */
+export const KIND_PROFILE = 4;
 /** Calls a function once the object is gone; any number per object. */
 export const KIND_CLEANUP = 7;
 
 /** The layout of a special. */
 export const Special: RecordLayout<
-  "next" | "span" | "offset" | "kind" | "owner" | "generation" | "id" | "ref" | "handle" | "nextFinalizer" | "prevFinalizer" | "spare"
+  "next" | "span" | "offset" | "kind" | "owner" | "generation" | "id" | "ref" | "handle" | "nextFinalizer" | "prevFinalizer" | "bucket"
 > = record("special", 12, {
   next: { access: "lock:specials", doc: "next special of the span, or of the queue" },
   span: { access: "const", doc: "the span that the object is in" },
   offset: { access: "const", doc: "byte offset of the object in the span" },
-  kind: { access: "lock:specials", doc: "2 finalizer, 3 weak handle, 7 cleanup; 0 cancelled" },
-  owner: { access: "const", doc: "P id + 1 of the thread whose function it is; 0 for a weak handle" },
+  kind: { access: "lock:specials", doc: "2 finalizer, 3 weak handle, 4 profile, 7 cleanup; 0 cancelled" },
+  owner: { access: "const", doc: "P id + 1 of the thread whose function it is; 0 for a weak handle or a profile" },
   generation: { access: "const", doc: "the generation of that P's record" },
   id: { access: "const", doc: "the number by which that thread knows the function" },
   ref: { access: "atomic", doc: "a root: the object of a finalizer that is due; else 0" },
   handle: { access: "const", doc: "the weak handle; else 0" },
   nextFinalizer: { access: "lock:specials", doc: "next of all finalizers that are not due" },
   prevFinalizer: { access: "lock:specials", doc: "previous of them" },
-  spare: { access: "const", doc: "padding" },
+  bucket: { access: "const", doc: "of a profile: word index of its bucket; else 0" },
 });
 
 /** The layout of a weak handle. */

@@ -2,18 +2,19 @@
  * The invariants of specials, as code. Given every span in use, while nobody is at work on the heap.
  *
  *     a span's list ends, its specials are of that span, at offsets inside its slots, sorted by offset and then kind
- *     at one offset there is at most one finalizer and one weak handle
+ *     at one offset there is at most one finalizer, one weak handle and one sample
+ *     a sample is at the start of a slot, and has a bucket
  *     a weak handle holds its object's address; no special of a span keeps an object
  *     the list of finalizers holds exactly the finalizers of all spans, and its back links agree
  */
 import { MSpan, type SpanPtr } from "@mallocgc/mspan";
-import { KIND_CLEANUP, KIND_FINALIZER, KIND_WEAK_HANDLE, Special, WeakHandle, type SpecialPtr } from "./specials-record.ts";
+import { KIND_CLEANUP, KIND_FINALIZER, KIND_PROFILE, KIND_WEAK_HANDLE, Special, WeakHandle, type SpecialPtr } from "./specials-record.ts";
 import type { Specials } from "./specials.ts";
 
 const { startAddr: START_ADDR, nelems: NELEMS, elemSize: ELEM_SIZE, specials: SPECIALS } = MSpan.offset;
-const { next: NEXT, span: SPAN, offset: OFFSET, kind: KIND, ref: REF, handle: HANDLE, nextFinalizer: NEXT_FINALIZER, prevFinalizer: PREV_FINALIZER } = Special.offset;
+const { next: NEXT, span: SPAN, offset: OFFSET, kind: KIND, ref: REF, handle: HANDLE, nextFinalizer: NEXT_FINALIZER, prevFinalizer: PREV_FINALIZER, bucket: BUCKET } = Special.offset;
 const { value: VALUE } = WeakHandle.offset;
-const KINDS: ReadonlySet<number> = new Set([KIND_FINALIZER, KIND_WEAK_HANDLE, KIND_CLEANUP]);
+const KINDS: ReadonlySet<number> = new Set([KIND_FINALIZER, KIND_PROFILE, KIND_WEAK_HANDLE, KIND_CLEANUP]);
 
 /** The broken invariants, in words; none when all is well. */
 export function verifySpecials(mem: Int32Array, specials: Specials, spans: Iterable<SpanPtr>): string[] {
@@ -47,6 +48,8 @@ function checkSpecial(mem: Int32Array, s: SpanPtr, special: number, before: numb
     const value = mem[mem[special + HANDLE]! + VALUE]! >>> 0;
     if (value !== addr) broken.push(`weak handle ${mem[special + HANDLE]!} holds ${value}, not its object ${addr}`);
   }
+  if ((kind === KIND_PROFILE) !== (mem[special + BUCKET] !== 0)) broken.push(`special ${special} of kind ${kind} has the bucket ${mem[special + BUCKET]!}`);
+  if (kind === KIND_PROFILE && offset % (mem[s + ELEM_SIZE]! >>> 0) !== 0) broken.push(`the sample ${special} is at offset ${offset}, which is no slot's start`);
   if (before === 0) return;
   const beforeOffset = mem[before + OFFSET]! >>> 0;
   const beforeKind = mem[before + KIND]!;

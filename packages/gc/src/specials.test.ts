@@ -2,10 +2,10 @@ import { MCache } from "@mallocgc/mcache";
 import { Heap as PageHeap, PageCacheRec, SpanCacheRec } from "@mallocgc/mheap";
 import { MSpan, Spans, type SpanPtr } from "@mallocgc/mspan";
 import { CLASS_TO_SIZE } from "@mallocgc/sizeclass";
-import { Mutexes, createRegion, planRegion } from "@mallocgc/sysmem";
+import { Mutexes, createRegion, planRegion, type Ptr } from "@mallocgc/sysmem";
 import { describe, expect, test } from "vitest";
 import {
-  KIND_CANCELLED, KIND_CLEANUP, KIND_FINALIZER, KIND_WEAK_HANDLE, SPECIAL_TAKEN, Special, Specials, WeakHandle, verifySpecials,
+  KIND_CANCELLED, KIND_CLEANUP, KIND_FINALIZER, KIND_PROFILE, KIND_WEAK_HANDLE, SPECIAL_TAKEN, Special, Specials, WeakHandle, verifySpecials,
   type Barrier, type SlotMarks, type SpecialPtr,
 } from "./index.ts";
 
@@ -13,6 +13,8 @@ const MIB = 1 << 20;
 const THREADS = 3;
 /** Span class of 64-byte objects with pointers. */
 const CLASS_64 = CLASS_TO_SIZE.indexOf(64) * 2;
+/** A bucket, as far as specials know of one. */
+const BUCKET = 1000 as Ptr;
 const { next: NEXT, kind: KIND, offset: OFFSET, ref: REF, prevFinalizer: PREV_FINALIZER, span: SPAN, handle: HANDLE } = Special.offset;
 
 /** A region with a page heap and specials; `owned` says which threads are there, by id and generation. */
@@ -35,6 +37,7 @@ function testHeap(maxBytes = 4 * MIB) {
   const owned = new Set(["0.1", "1.1"]);
   const log: string[] = [];
   const phase = { now: 0 };
+  const counted: string[] = [];
   const barrier: Barrier = {
     storeRef: (addr, value) => {
       log.push(`store ${value}`);
@@ -43,8 +46,11 @@ function testHeap(maxBytes = 4 * MIB) {
     shade: (addr) => log.push(`shade ${addr}`),
     phase: () => phase.now,
   };
-  const specials = new Specials(region, plan.at("specials"), plan.at("specials.queues"), THREADS, mutexes, spans, pages, { isOwner: (id, generation) => owned.has(`${id}.${generation}`) }, barrier);
-  return { mem, pages, spans, specials, owned, log, phase };
+  const specials = new Specials(region, plan.at("specials"), plan.at("specials.queues"), THREADS, mutexes, spans, pages, { isOwner: (id, generation) => owned.has(`${id}.${generation}`) }, barrier, {
+    countAlloc: (_, bytes) => void counted.push(`alloc ${bytes}`),
+    countFree: (_, bytes) => void counted.push(`free ${bytes}`),
+  });
+  return { mem, pages, spans, specials, owned, log, phase, counted };
 }
 type TestHeap = ReturnType<typeof testHeap>;
 
@@ -301,6 +307,48 @@ describe("weak handles", () => {
   });
 });
 
+describe("a sample of the heap profile", () => {
+  test("counts its object when it is made and once when the object dies, by sweep or by hand", () => {
+    const t = testHeap();
+    const { s, at } = span64(t);
+    for (const slot of [3, 1, 2]) expect(t.specials.addProfile(s, at(slot), BUCKET)).toBe(true);
+    t.specials.weakHandle(at(2));
+    t.specials.addCleanup(at(2), 0, 1, 1);
+    expect(listOf(t, s)).toEqual([[1, KIND_PROFILE], [2, KIND_WEAK_HANDLE], [2, KIND_PROFILE], [2, KIND_CLEANUP], [3, KIND_PROFILE]]);
+    expect(t.counted).toEqual(["alloc 64", "alloc 64", "alloc 64"]);
+    expect(verifySpecials(t.mem, t.specials, [s])).toEqual([]);
+    t.counted.length = 0;
+    t.specials.sweep(s, alive(2));
+    expect(t.counted, "of slots 1 and 3").toEqual(["free 64", "free 64"]);
+    t.specials.takeProfile(s, 2);
+    t.specials.takeProfile(s, 2);
+    t.specials.takeProfile(s, 1);
+    expect(t.counted, "of two threads that free one object, one finds the sample").toEqual(["free 64", "free 64", "free 64"]);
+    expect(listOf(t, s)).toEqual([[2, KIND_WEAK_HANDLE], [2, KIND_CLEANUP]]);
+  });
+
+  test("stays when its object is revived for a finalizer", () => {
+    const t = testHeap();
+    const { s, at } = span64(t);
+    t.specials.addProfile(s, at(5), BUCKET);
+    t.specials.setFinalizer(at(5), 0, 1, 1);
+    expect(t.specials.sweep(s, alive())).toBe(true);
+    expect(listOf(t, s)).toEqual([[5, KIND_PROFILE]]);
+    expect(t.counted).toEqual(["alloc 64"]);
+    expect(t.specials.sweep(s, alive())).toBe(false);
+    expect(t.counted).toEqual(["alloc 64", "free 64"]);
+  });
+
+  test("is none when the region is full: nothing is counted", () => {
+    const t = testHeap(1 << 20);
+    const { s, at } = span64(t);
+    while (t.pages.alloc(1, CLASS_64) !== 0);
+    let made = 0;
+    while (t.specials.addProfile(s, at(made % 100), BUCKET)) made++;
+    expect(t.counted).toHaveLength(made);
+  });
+});
+
 describe("verifySpecials", () => {
   const breaks: [string, RegExp, (t: TestHeap, first: SpecialPtr, s: SpanPtr) => void][] = [
     ["next into nowhere", /leads astray/, (t, p) => (t.mem[p + NEXT] = t.mem.length + 5)],
@@ -313,6 +361,11 @@ describe("verifySpecials", () => {
     ["a second of a kind", /two specials of kind 3/, (t, p) => (t.mem[p + KIND] = KIND_WEAK_HANDLE)],
     ["a ref that is not due", /not due, but keeps 64/, (t, p) => (t.mem[p + REF] = 64)],
     ["a weak handle's value", /holds 9, not its object/, (t, p) => (t.mem[t.mem[t.mem[p + NEXT]! + HANDLE]! + WeakHandle.offset.value] = 9)],
+    ["a sample without a bucket", /of kind 4 has the bucket 0/, (t, p) => (t.mem[t.mem[p + NEXT]! + KIND] = KIND_PROFILE)],
+    ["a sample that is no slot's start", /which is no slot's start/, (t, p) => {
+      t.mem[t.mem[p + NEXT]! + KIND] = KIND_PROFILE;
+      t.mem[t.mem[p + NEXT]! + OFFSET]! += 8;
+    }],
     ["a back link of the finalizers", /the one before it is/, (t, p) => (t.mem[p + PREV_FINALIZER] = 3)],
     ["a finalizer out of the span's list", /which is none of a span/, (t, p, s) => (t.mem[s + MSpan.offset.specials] = t.mem[p + NEXT]!)],
   ];

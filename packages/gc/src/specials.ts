@@ -1,12 +1,12 @@
 /**
- * Specials: finalizers, cleanups and weak handles of objects, and what the sweep does with those of dead objects.
+ * Specials: finalizers, cleanups, weak handles and profile samples of objects, and what the sweep does with those of dead objects.
  *
  * Records and lists are told in specials-record.ts. All lists are guarded by the one lock `specials`; a sweep that finds a span without specials
  * does not take it. Go's rules, for an object that the sweep finds unmarked:
  *
- *     with a finalizer     it lives once more: it is marked, its finalizer is queued and its weak handle cleared; its cleanups stay.
+ *     with a finalizer     it lives once more: it is marked, its finalizer is queued and its weak handle cleared; its cleanups and its sample stay.
  *                          So a weak ref never sees an object whose finalizer runs, and a cleanup runs only when the object is really gone.
- *     without              its cleanups are queued, its weak handle is cleared.
+ *     without              its cleanups are queued, its weak handle is cleared, its end is counted in the heap profile.
  *
  * Finalizers run in dependency order because of what is marked: before marking, whatever an object with a finalizer reaches is marked, but
  * not the object itself (`forEachFinalizer`). So if A with a finalizer points to B with one, B stays marked until A's has run; and a circle
@@ -14,6 +14,8 @@
  * is shaded, which marks the same and the object too, for this one cycle.
  *
  * A special whose owner has left the heap is as good as none: its object is not revived, its record is freed.
+ *
+ * In a by-hand heap only samples are there, and `takeProfile` is what a free does with one.
  *
  * An address may point into an object: the special is then that of the place (as in Go, weak refs to two places of one object are two),
  * and dies with the object. In a span that holds tiny objects they die with their block.
@@ -23,18 +25,19 @@ import { MSpan, type SpanPtr, type Spans } from "@mallocgc/mspan";
 import { FixAlloc, RANK_HEAP, RANK_SPECIALS, type Mutexes, type Ptr, type Region, type TableSpec } from "@mallocgc/sysmem";
 import type { Barrier } from "./root-source.ts";
 import { SpecialQueues } from "./specials-queue.ts";
-import { KIND_CLEANUP, KIND_FINALIZER, KIND_WEAK_HANDLE, Special, SpecialQueue, SpecialsState, type SpecialPtr, type WeakHandlePtr } from "./specials-record.ts";
+import { KIND_CLEANUP, KIND_FINALIZER, KIND_PROFILE, KIND_WEAK_HANDLE, Special, SpecialQueue, SpecialsState, type SpecialPtr, type WeakHandlePtr } from "./specials-record.ts";
 import { WeakHandles } from "./specials-weak.ts";
 
 const { startAddr: START_ADDR, specials: SPECIALS, elemSize: ELEM_SIZE } = MSpan.offset;
 const {
   next: NEXT, span: SPAN, offset: OFFSET, kind: KIND, owner: OWNER, generation: GENERATION, id: ID, ref: REF, handle: HANDLE,
-  nextFinalizer: NEXT_FINALIZER, prevFinalizer: PREV_FINALIZER,
+  nextFinalizer: NEXT_FINALIZER, prevFinalizer: PREV_FINALIZER, bucket: BUCKET,
 } = Special.offset;
 const { finalizers: FINALIZERS, weakIds: WEAK_IDS, specials: FIXALLOC, handles: HANDLES, finalizersQueued: FINALIZERS_QUEUED, finalizersExecuted: FINALIZERS_EXECUTED,
   cleanupsQueued: CLEANUPS_QUEUED, cleanupsExecuted: CLEANUPS_EXECUTED } = SpecialsState.offset;
 const FINALIZER = KIND_FINALIZER;
 const WEAK = KIND_WEAK_HANDLE;
+const PROFILE = KIND_PROFILE;
 const CLEANUP = KIND_CLEANUP;
 const RANK = RANK_SPECIALS;
 const HEAP_RANK = RANK_HEAP;
@@ -54,6 +57,14 @@ export interface SlotMarks {
 export interface SpecialOwners {
   /** Whether the thread that was P `processorId` in its generation `generation` still is. */
   isOwner(processorId: number, generation: number): boolean;
+}
+
+/** Where sampled objects are counted: the heap profile's buckets. `countFree` is called under the specials lock. */
+export interface SampleCounts {
+  /** An object of `bytes` was sampled and belongs to that bucket. */
+  countAlloc(bucket: Ptr, bytes: number): void;
+  /** It is dead. */
+  countFree(bucket: Ptr, bytes: number): void;
 }
 
 /** What became due and what was run, since the heap was made. */
@@ -76,9 +87,14 @@ export class Specials {
   private readonly owners: SpecialOwners;
   private readonly barrier: Barrier;
   private readonly fixalloc: FixAlloc;
+  private readonly profile: SampleCounts | undefined;
 
-  /** `state` and `queues` are the places of the tables that `Specials.tables` declares, `maxThreads` what it was given. */
-  constructor(region: Region, state: Ptr, queues: Ptr, maxThreads: number, mutexes: Mutexes, spans: Spans, pages: PageHeap, owners: SpecialOwners, barrier: Barrier) {
+  /**
+   * `state` and `queues` are the places of the tables that `Specials.tables` declares, `maxThreads` what it was given. Without `profile` there must be no samples.
+   */
+  constructor(
+    region: Region, state: Ptr, queues: Ptr, maxThreads: number, mutexes: Mutexes, spans: Spans, pages: PageHeap, owners: SpecialOwners, barrier: Barrier, profile?: SampleCounts,
+  ) {
     this.mem = region.i32;
     this.state = state;
     this.mutexes = mutexes;
@@ -86,6 +102,7 @@ export class Specials {
     this.pages = pages;
     this.owners = owners;
     this.barrier = barrier;
+    this.profile = profile;
     this.fixalloc = new FixAlloc(region, (state + FIXALLOC) as Ptr, pages.persistent, { words: Special.words, zero: true });
     this.handles = new WeakHandles(region, (state + HANDLES) as Ptr, mutexes, pages);
     this.queues = new SpecialQueues(region, state, queues, maxThreads, mutexes, barrier);
@@ -94,7 +111,7 @@ export class Specials {
   /** The tables of this concept: the shared state, and a queue per P. */
   static tables(maxThreads: number): TableSpec[] {
     return [
-      { name: "specials", bytes: SpecialsState.words * 4, align: 64, doc: "finalizers, cleanups, weak handles: lock, lists, fixallocs, counters" },
+      { name: "specials", bytes: SpecialsState.words * 4, align: 64, doc: "finalizers, cleanups, weak handles, profile samples: lock, lists, fixallocs, counters" },
       { name: "specials.queues", bytes: maxThreads * SpecialQueue.words * 4, align: 64, doc: "callbacks that are due, per P" },
     ];
   }
@@ -178,6 +195,41 @@ export class Specials {
     this.mutexes.unlock(this.state, RANK);
     if (handle === 0 && special !== 0) this.free(special);
     return handle;
+  }
+
+  /**
+   * Counts the object in the slot at `addr` of span `s`, which the caller has just allocated, in a bucket of the heap profile, and has its end counted there. False,
+   * and nothing is counted, when the region is full. (A thread that dies on the way leaves an object counted that never ends, not an end without an object.)
+   */
+  addProfile(s: SpanPtr, addr: number, bucket: Ptr): boolean {
+    const offset = addr - this.spans.base(s);
+    const special = this.make(s, offset, PROFILE, 0, 0, 0);
+    if (special === 0) return false;
+    this.mem[special + BUCKET] = bucket;
+    this.profile!.countAlloc(bucket, this.spans.elemSize(s));
+    this.mutexes.lock(this.state, RANK);
+    this.linkLocked(this.findLocked(s, offset, PROFILE), special);
+    this.mutexes.unlock(this.state, RANK);
+    return true;
+  }
+
+  /**
+   * The object in that slot is about to be freed by hand: counts its end, if it was sampled. Before its slot can be handed out again, so that whoever samples the
+   * next object there finds the place free. Of two threads that free one object, one finds the sample.
+   */
+  takeProfile(s: SpanPtr, slot: number): void {
+    const mem = this.mem;
+    const bytes = this.spans.elemSize(s);
+    this.mutexes.lock(this.state, RANK);
+    const link = this.findLocked(s, slot * bytes, PROFILE);
+    const special = mem[link]! as SpecialPtr;
+    const found = special !== 0 && this.isAt(special, slot * bytes, PROFILE);
+    if (found) {
+      this.unlinkLocked(link, special);
+      this.profile!.countFree(mem[special + BUCKET]! as Ptr, bytes);
+    }
+    this.mutexes.unlock(this.state, RANK);
+    if (found) this.free(special);
   }
 
   /** Calls `visit` with the address of every object that has a finalizer which is not due: marking starts from what these reach. */
@@ -345,7 +397,7 @@ export class Specials {
     const mem = this.mem;
     for (let special = mem[link]! as SpecialPtr; special !== 0 && mem[special + OFFSET]! >>> 0 < end; special = mem[link]! as SpecialPtr) {
       const kind = mem[special + KIND]!;
-      if (revived && kind === CLEANUP) {
+      if (revived && (kind === CLEANUP || kind === PROFILE)) {
         link = special + NEXT;
         continue;
       }
@@ -354,6 +406,9 @@ export class Specials {
         const handle = mem[special + HANDLE]! as WeakHandlePtr;
         this.handles.clear(handle);
         this.handles.release(handle);
+        this.free(special);
+      } else if (kind === PROFILE) {
+        this.profile!.countFree(mem[special + BUCKET]! as Ptr, mem[mem[special + SPAN]! + ELEM_SIZE]! >>> 0);
         this.free(special);
       } else if (this.isOwned(special)) {
         // The barrier is off while spans are swept, so the root needs no shade; the lock publishes it.

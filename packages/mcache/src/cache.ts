@@ -2,7 +2,7 @@
  * mcache: the spans a P allocates from, one per span class, with no lock and no atomic operation.
  *
  *     alloc(spanClass, zero)   a slot of the cached span: one test for a slot, one for zeroing
- *       └ miss: allocSlow      the next window of 32 slots, else
+ *       └ miss: allocSlow      the next window of 32 slots, cut short where the heap profile takes a sample (next-sample.ts), else
  *           └ refill           what others freed in this span meanwhile; else give it to the central and take another
  *     allocTyped(spanClass, ptrMask)   the same and, in the one pass over the record, the slot's heap bits
  *
@@ -19,6 +19,7 @@ import { MSpan, type FreedBits, type SpanPtr, type Spans } from "@mallocgc/mspan
 import type { Addr, Ptr, Region, TableSpec } from "@mallocgc/sysmem";
 import { MCache } from "./cache-record.ts";
 import { Clearer } from "./clear.ts";
+import { NextSample, type SampleSink } from "./next-sample.ts";
 
 const { alloc: ALLOC, owner: OWNER, black: BLACK, blackGen: BLACK_GEN, smallAllocs: SMALL_ALLOCS, smallFrees: SMALL_FREES, countSeq: COUNT_SEQ } = MCache.offset;
 const {
@@ -26,6 +27,8 @@ const {
   heldSince: HELD_SINCE, allocCount: ALLOC_COUNT, sweepgen: SWEEPGEN, holder: HOLDER, spanClass: SPAN_CLASS,
   freeIndexForScan: FREE_INDEX_FOR_SCAN,
 } = MSpan.offset;
+/** Where the shared table has the rate. */
+const RATE: number = MSpan.words;
 const NIL = 0 as Addr;
 const CLASSES = NUM_SPAN_CLASSES;
 
@@ -36,6 +39,9 @@ export interface RefillHooks {
   /** A span was taken (`sign` 1) or, in the generation it was taken in, given back (-1), with `bytes` of it not handed out. */
   countLive(spanClass: number, bytes: number, sign: number): void;
 }
+
+/** What a cache does for the heap profile while nobody has asked for one. */
+const NO_SINK: SampleSink = { sample: () => undefined };
 
 /** The mcache of one P, for the thread that is that P. */
 export class Cache {
@@ -48,18 +54,23 @@ export class Cache {
   private readonly spans: Spans;
   private readonly freed: FreedBits;
   private readonly central: Central;
+  private readonly nextSample: NextSample;
   private hooks: RefillHooks | undefined;
+  private sink: SampleSink;
 
-  constructor(region: Region, base: Ptr, emptySpan: Ptr, spans: Spans, freed: FreedBits, central: Central) {
+  /** `base` is the P's record; `shared` the place of the table that `Cache.tables` declares. */
+  constructor(region: Region, base: Ptr, shared: Ptr, spans: Spans, freed: FreedBits, central: Central) {
     this.mem = region.i32;
     this.f64 = region.f64;
     this.base = base;
-    this.emptySpan = emptySpan as SpanPtr;
+    this.emptySpan = shared as SpanPtr;
     this.clearer = new Clearer(region);
     this.spans = spans;
     this.freed = freed;
     this.central = central;
+    this.nextSample = new NextSample(region, base, (shared + RATE) as Ptr, spans);
     this.hooks = undefined;
+    this.sink = NO_SINK;
   }
 
   /** Makes the collector known, which is made after the cache. */
@@ -67,9 +78,19 @@ export class Cache {
     this.hooks = hooks;
   }
 
-  /** The table this layer keeps in the region: the empty span, all zero for ever. */
+  /** Makes known who takes the samples of the heap profile. Without one the countdowns run all the same. */
+  connectProfile(sink: SampleSink): void {
+    this.sink = sink;
+  }
+
+  /** The table this layer keeps in the region: the empty span, all zero for ever, and on a line of its own the heap profile's rate. */
   static tables(): TableSpec[] {
-    return [{ name: "mcache.empty", bytes: MSpan.words * 4, align: 64, doc: "a span record without slots" }];
+    return [{ name: "mcache", bytes: (RATE + 16) * 4, align: 64, doc: "a span record without slots; the heap profile's rate" }];
+  }
+
+  /** The word with the heap profile's rate, in the table at `shared`: bytes allocated per sample, on average; 0 none, 1 every object. Atomic. */
+  static rateWord(shared: Ptr): Ptr {
+    return (shared + RATE) as Ptr;
   }
 
   /** Makes the record an empty cache of the P with that owner number. Counters are kept: they belong to the heap's history. */
@@ -77,6 +98,7 @@ export class Cache {
     const mem = this.mem;
     mem[this.base + OWNER] = owner;
     mem[this.base + BLACK] = 0;
+    this.nextSample.init();
     mem.fill(this.emptySpan, this.base + ALLOC, this.base + ALLOC + CLASSES);
   }
 
@@ -145,14 +167,21 @@ export class Cache {
   private allocSlow(spanClass: number, zero: number): Addr {
     const mem = this.mem;
     let s = mem[this.base + spanClass]! as SpanPtr;
-    let addr = this.spans.nextFree(s);
-    while (addr === NIL) {
+    // A span that comes from a refill has a window already.
+    while (mem[s + ALLOC_CACHE] === 0 && !this.spans.nextWindow(s)) {
       if (!this.refill(spanClass)) return NIL;
       s = mem[this.base + spanClass]! as SpanPtr;
-      addr = this.spans.nextFree(s);
     }
+    const sampled = this.nextSample.layOut(s, spanClass);
+    const addr = this.spans.nextFreeFast(s);
     if ((mem[s + NEEDZERO]! & zero) !== 0) this.clearer.clear(addr, mem[s + ELEM_SIZE]!);
+    if (sampled) this.sink.sample(s, addr, mem[s + ELEM_SIZE]!);
     return addr;
+  }
+
+  /** A large object of `nbytes` was taken as span `s`: counts it down, and has the sample taken if it is one. */
+  sampleLarge(s: SpanPtr, spanClass: number, nbytes: number): void {
+    if (this.nextSample.payLarge(spanClass, nbytes)) this.sink.sample(s, (this.mem[s + START_ADDR]! >>> 0) as Addr, nbytes);
   }
 
   /**
@@ -261,6 +290,7 @@ export class Cache {
     if (this.hooks !== undefined && mem[s + SWEEPGEN] === mem[this.spans.heapSweepgen]! + 3) {
       this.hooks.countLive(spanClass, (mem[s + NELEMS]! - this.spans.countHandedOut(s)) * mem[s + ELEM_SIZE]!, -1);
     }
+    this.nextSample.giveBack(s, spanClass);
     this.central.uncacheSpan(s);
   }
 

@@ -39,7 +39,7 @@ const fields = {
   elemSize: { access: "const", doc: "bytes of a slot; of the whole run for a large object" },
   nelems: { access: "const", doc: "slots in the run" },
   freeIndex: { access: "owner", doc: "slot to scan from; all slots below were handed out; equal to nelems when spent" },
-  allocCache: { access: "owner", doc: "complement of 32 allocBits, shifted so that bit 0 is slot freeIndex" },
+  allocCache: { access: "owner", doc: "complement of 32 allocBits, shifted so that bit 0 is slot freeIndex; of its ones perhaps only the first (spans.ts)" },
   allocBits: { access: "atomic", doc: "word index of the allocation bits: set = handed out when the span was last merged; all-zero words shared by all until then" },
   needzero: { access: "owner", doc: "1 when free slots may hold old bytes" },
   spanClass: { access: "const", doc: "size class * 2 + noscan" },
@@ -62,7 +62,7 @@ const fields = {
   next: { access: "lock:central", doc: "next span of the set" },
   prev: { access: "lock:central", doc: "previous span of the set" },
   tinyBits: { access: "atomic", doc: "word index of the masks of tiny blocks (tiny-bits.ts); 0 when the span has held none" },
-  specials: { access: "atomic", doc: "head of the list of specials (profiles, finalizers)" },
+  specials: { access: "atomic", doc: "head of the list of specials (profile samples, finalizers, cleanups, weak handles)" },
   largeType: { access: "owner", doc: "type of a large object with pointers" },
   spare1: { access: "atomic", words: 2, doc: "room for what the collector will need of other threads" },
 } as const;

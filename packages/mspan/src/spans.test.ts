@@ -74,6 +74,33 @@ describe("nextFree", () => {
   });
 });
 
+describe("a window that was cut", () => {
+  test("ends where it was told to, and its other slots come next, from wherever the search goes on", () => {
+    const random = randomFrom(77);
+    for (const spc of SMALL) {
+      const t = testSpans(1 << 20);
+      const s = t.make(spc);
+      const used = Array.from({ length: SPAN_CLASS_TO_NELEMS[spc]! }, () => random(3) === 0);
+      setAllocBits(t, s, (i) => used[i]!);
+      t.spans.rewind(s);
+      const mem = t.region.i32;
+      const slots: number[] = [];
+      while (mem[s + F.allocCache] !== 0 || t.spans.nextWindow(s)) {
+        const there = popcount32(mem[s + F.allocCache]!);
+        const n = random(there);
+        t.spans.cutWindow(s, n);
+        expect(popcount32(mem[s + F.allocCache]!)).toBe(n);
+        for (let i = 0; i < n; i++) slots.push(t.spans.slotOf(s, t.spans.nextFreeFast(s)));
+        expect(t.spans.nextFreeFast(s), "the fast path misses here").toBe(0);
+        // One slot at least, or a window cut to nothing would be laid out for ever.
+        if (t.spans.nextWindow(s)) slots.push(t.spans.slotOf(s, t.spans.nextFreeFast(s)));
+      }
+      expect(slots, `span class ${spc}`).toEqual(used.flatMap((u, i) => (u ? [] : [i])));
+      expect(t.spans.isSpent(s)).toBe(true);
+    }
+  });
+});
+
 describe("what a span says of its slots", () => {
   test("a span on fresh pages leaves its last bytes untouched until something was freed and merged", () => {
     for (const spc of SMALL) {

@@ -3,6 +3,9 @@
  *
  * The fast path is `nextFreeFast`: one test, three loads of the record and two stores. It knows only the 32-slot window in
  * `allocCache`; `nextFree` moves the window on. Both are for the holder alone. Nothing here takes a lock.
+ *
+ * A window may be *cut*: `allocCache` has only its first slots, so that the fast path misses at a slot of the holder's choice (mcache: one that the heap profile
+ * samples). Nothing is lost by that, whoever has the span next: the window's end is found from `freeIndex` and `allocBits`.
  */
 import { CLASS_TO_SIZE, NUM_SIZE_CLASSES } from "@mallocgc/sizeclass";
 import { PAGE_SHIFT, type Addr, type Ptr, type Region, type TableSpec } from "@mallocgc/sysmem";
@@ -80,21 +83,37 @@ export class Spans {
 
   /** Next free slot as an address, or 0 when the span is spent; then `freeIndex` equals `nelems`. Holder only. */
   nextFree(s: SpanPtr): Addr {
-    const mem = this.mem;
-    if (mem[s + ALLOC_CACHE] === 0) {
-      const nelems = mem[s + NELEMS]!;
-      const allocBits = mem[s + ALLOC_BITS]!;
-      let index = (mem[s + FREE_INDEX]! + 31) & ~31;
-      let window = 0;
-      for (; index < nelems; index += 32) {
-        window = ~mem[allocBits + (index >>> 5)]! & slotsFrom(index, nelems);
-        if (window !== 0) break;
-      }
-      mem[s + FREE_INDEX] = index < nelems ? index : nelems;
-      if (window === 0) return NIL as Addr;
-      mem[s + ALLOC_CACHE] = window;
-    }
+    if (this.mem[s + ALLOC_CACHE] === 0 && !this.nextWindow(s)) return NIL as Addr;
     return this.nextFreeFast(s);
+  }
+
+  /**
+   * The window is spent: lays out the next one, which has at least one slot. False when the span is spent; then `freeIndex` equals `nelems`. The slots from
+   * `freeIndex` to the end of its 32 come first: there are some when the window was cut. Holder only.
+   */
+  nextWindow(s: SpanPtr): boolean {
+    const mem = this.mem;
+    const nelems = mem[s + NELEMS]!;
+    const allocBits = mem[s + ALLOC_BITS]!;
+    let index = mem[s + FREE_INDEX]!;
+    let window = 0;
+    while (index < nelems) {
+      window = (~mem[allocBits + (index >>> 5)]! & slotsFrom(index & ~31, nelems)) >>> (index & 31);
+      if (window !== 0) break;
+      index = (index | 31) + 1;
+    }
+    mem[s + FREE_INDEX] = index < nelems ? index : nelems;
+    mem[s + ALLOC_CACHE] = window;
+    return window !== 0;
+  }
+
+  /** Cuts the window to its first `n` slots, of which it has more; the rest are found again when these are spent. Holder only. */
+  cutWindow(s: SpanPtr, n: number): void {
+    const mem = this.mem;
+    const window = mem[s + ALLOC_CACHE]!;
+    let rest = window;
+    for (let i = 0; i < n; i++) rest &= rest - 1;
+    mem[s + ALLOC_CACHE] = window ^ rest;
   }
 
   /** Whether every slot was handed out: the holder's search has come to the end. */

@@ -166,6 +166,7 @@ export class Allocator {
     this.f64[count] = this.f64[count]! + 1;
     this.f64[bytes] = this.f64[bytes]! + npages * PAGE;
     if ((mem[s + NEEDZERO]! & zero) !== 0) this.cache.clearer.clear(addr, npages * PAGE);
+    this.cache.sampleLarge(s, spanClass, npages * PAGE);
     if (this.collector !== undefined) this.publishLarge(s, typeAddr, npages * PAGE);
     return addr;
   }

@@ -17,6 +17,7 @@ import { Collected } from "./collected.ts";
 import { HeapError, describeValue } from "./errors.ts";
 import { HEADER_PTR, HeapHeader } from "./header.ts";
 import { Layers, isCollected } from "./layers.ts";
+import { ProfileState } from "./profile/profile-record.ts";
 import { RootsState } from "./roots/roots-record.ts";
 
 /**
@@ -49,10 +50,10 @@ export function bury(layers: Layers, ownId: number, id: unknown, zeroAddr: Addr)
 
 /** The name of a lock that this P holds; undefined when there is none. */
 function lockHeld({ mutexes, central, pages, plan, config }: Layers): string | undefined {
-  const words: [string, number][] = [["heap", pages.lockWord]];
+  const words: [string, number][] = [["heap", pages.lockWord], ["profile", plan.at("profile") + ProfileState.offset.lock], ["specials", plan.at("specials") + SpecialsState.offset.lock]];
   for (let spc = 0; spc < NUM_SPAN_CLASSES; spc++) words.push(["central", central.recordOf(spc) + MCentral.offset.lock]);
   if (isCollected(config)) {
-    words.push(["types", HEADER_PTR + HeapHeader.offset.typeLock], ["roots", plan.at("roots") + RootsState.offset.lock], ["specials", plan.at("specials") + SpecialsState.offset.lock]);
+    words.push(["types", HEADER_PTR + HeapHeader.offset.typeLock], ["roots", plan.at("roots") + RootsState.offset.lock]);
   }
   return words.find(([, word]) => mutexes.holder(word as Ptr) === mutexes.owner)?.[0];
 }

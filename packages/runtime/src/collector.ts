@@ -23,6 +23,7 @@ import { FLAG_CHECK_MARK } from "./header.ts";
 import type { Layers } from "./layers.ts";
 import { readMemory } from "./mem-stats.ts";
 import type { GcConfig } from "./options.ts";
+import { Sampler } from "./profile/sampler.ts";
 import { Roots } from "./roots/roots.ts";
 import type { LeakReport, RootHost } from "./roots/root-host.ts";
 import { Turns } from "./turn.ts";
@@ -97,7 +98,8 @@ export class Collector implements CollectorHooks {
     this.mutator = new Mutator(region, gc, at, layers.cache, layers.tiny, this.marker, spans, marks, pages, newSlotsKernel(region, pages.pageMap), mayBlock);
     const sweeper = layers.sweeper!;
     const owners = { isOwner: (id: number, generation: number): boolean => processors.isRunning(id) && processors.generationOf(id) === generation };
-    this.specials = new Specials(region, plan.at("specials"), plan.at("specials.queues"), processors.length, layers.mutexes, spans, pages, owners, this.mutator);
+    this.specials = new Specials(region, plan.at("specials"), plan.at("specials.queues"), processors.length, layers.mutexes, spans, pages, owners, this.mutator, layers.profiler.counts);
+    layers.cache.connectProfile(new Sampler(layers.profiler, this.specials));
     sweeper.connect(layers.central, this.specials);
     this.background = new BackgroundMarker(region, gc, at, this.marker);
     this.refill = new RefillWork(region, gc, at, this.mutator, this.background, sweeper, this.pacer, sweepPacing);
@@ -112,6 +114,7 @@ export class Collector implements CollectorHooks {
       region, gc, log: this.log, mutexes: layers.mutexes, pages, spans, processors: others, handshake: new Handshake(region, gc, others), marker: this.marker,
       background: this.background, sweeper, pacer: this.pacer, limiter: this.limiter, sweepPacing, roots: this.roots.sources,
       forEachFinalizer: (visit) => { this.specials.forEachFinalizer(visit); },
+      profile: layers.profiler.counts,
       rescan: () => { this.rescan(); },
       memory: () => readMemory(layers),
       observer: layers.scavenging,

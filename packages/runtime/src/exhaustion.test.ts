@@ -8,15 +8,15 @@ const KIB = 1024;
 const MIB = 1 << 20;
 /**
  * `spans` is the part of maxBytes that becomes spans, at least. The rest are the tables (in the smallest heap half of that is the P table) and the
- * 256 KiB that persistentalloc takes at a time.
+ * 256 KiB that persistentalloc takes at a time: for span records, then for the heap profile.
  */
 const HEAPS = [
   { maxBytes: MIB, chunkPages: 64, spans: 0.5 },
   { maxBytes: MIB, chunkPages: 512, spans: 0.5 },
   { maxBytes: 2 * MIB, chunkPages: 64, spans: 0.76 },
   { maxBytes: 2 * MIB, chunkPages: 512, spans: 0.76 },
-  { maxBytes: 16 * MIB, chunkPages: 64, spans: 0.97 },
-  { maxBytes: 16 * MIB, chunkPages: 512, spans: 0.97 },
+  { maxBytes: 16 * MIB, chunkPages: 64, spans: 0.95 },
+  { maxBytes: 16 * MIB, chunkPages: 512, spans: 0.95 },
 ] as const;
 /** One size of each kind: shared slots, bits in the span, bits in the record, a header, several pages a span, whole pages. */
 const KINDS = [

@@ -30,7 +30,7 @@ export interface Figures {
   readonly mspanSys: number;
   readonly mcacheInuse: number;
   readonly mcacheSys: number;
-  /** Tables of profile buckets. */
+  /** The heap profile: its tables, and what its stacks take. */
   readonly buckHashSys: number;
   readonly gcSys: number;
   readonly otherSys: number;
@@ -42,6 +42,7 @@ export function readFigures(layers: Layers): Figures {
   const allocs = readAllocs(layers);
   // Before the bytes that their records are part of.
   const markerBytes = markers(layers) * MARKER_BYTES;
+  const bucketBytes = layers.profiler.memory.taken;
   const figures = pages.figures(processors.caches());
   const { mspanInuse, mspanSys, tinyBytes, persistentBytes } = recordBytes(layers);
   const frees = freesOf(allocs, readFrees(layers));
@@ -52,7 +53,7 @@ export function readFigures(layers: Layers): Figures {
   const tableBytes = (...prefixes: string[]): number =>
     plan.tables.reduce((n, table) => n + (prefixes.some((prefix) => table.name.startsWith(prefix)) ? table.bytes : 0), 0);
   const mcacheSys = tableBytes("processors");
-  const buckHashSys = tableBytes("profile");
+  const profileTables = tableBytes("profile");
   const gcTables = tableBytes("mheap", "scavenger", "gc", "specials");
   return {
     allocs,
@@ -66,9 +67,9 @@ export function readFigures(layers: Layers): Figures {
     mspanSys,
     mcacheInuse: processors.running * Processor.words * 4,
     mcacheSys,
-    buckHashSys,
+    buckHashSys: profileTables + bucketBytes,
     gcSys: gcTables + tinyBytes + markerBytes,
-    otherSys: plan.end - mcacheSys - buckHashSys - gcTables + persistentBytes - mspanSys - tinyBytes - markerBytes,
+    otherSys: plan.end - mcacheSys - profileTables - gcTables + persistentBytes - mspanSys - tinyBytes - markerBytes - bucketBytes,
   };
 }
 

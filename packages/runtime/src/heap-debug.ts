@@ -1,7 +1,8 @@
-/** What Go has in `runtime/debug`: settings of a heap that can be changed while it runs, in any thread; `heap.debug`. */
+/** What Go has in `runtime/debug` and `runtime/pprof`: settings of a heap that can be changed while it runs, and looks inside, in any thread; `heap.debug`. */
 import type { Collected } from "./collected.ts";
 import { HeapError, describeValue } from "./errors.ts";
 import type { Layers } from "./layers.ts";
+import { readMemProfile, type HeapProfile, type MemProfileOptions } from "./profile/mem-profile.ts";
 
 /** What it needs of the heap object it belongs to; both throw when this thread has left. */
 export interface DebugHost {
@@ -11,7 +12,7 @@ export interface DebugHost {
   collected(): Collected;
 }
 
-/** Settings of one heap. */
+/** Settings of one heap, and looks inside it. */
 export class HeapDebug {
   private readonly host: DebugHost;
 
@@ -43,6 +44,28 @@ export class HeapDebug {
     if (bytes >= 0 && this.host.isCollected) return this.host.collected().setMemoryLimit(bytes);
     const old = scavenging.memoryLimit;
     if (bytes >= 0) scavenging.memoryLimit = Math.floor(bytes);
+    return old;
+  }
+
+  /**
+   * The heap profile: what was allocated and freed, by stack, as of the end of the last cycle's marking. After `heap.gc()` or `heap.gcSync()` it is that of this
+   * cycle, its garbage left out. Before the first cycle, and in a by-hand heap, it is that of now. Go's runtime.MemProfile.
+   */
+  memProfile(options: MemProfileOptions = {}): HeapProfile {
+    return readMemProfile(this.host.layers().profiler, options);
+  }
+
+  /**
+   * Sets how many bytes are allocated per sample of the heap profile, on average, and returns the old value; 1: every object is sampled, 0: none is. Go's
+   * runtime.MemProfileRate. Each thread follows from its next window of 32 slots on; what was sampled before stays, so a profile is right if the rate is changed early.
+   *
+   * @throws HeapError `ERR_OPTION`.
+   */
+  setMemProfileRate(rate: number): number {
+    if (!Number.isInteger(rate) || rate < 0 || rate > 0x7fffffff) throw new HeapError("ERR_OPTION", `memProfileRate is an integer number of bytes from 0 to 2147483647, not ${describeValue(rate)}`);
+    const { profiler } = this.host.layers();
+    const old = profiler.rate;
+    profiler.setRate(rate);
     return old;
   }
 }

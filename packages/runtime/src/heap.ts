@@ -27,6 +27,7 @@ import type { Scope } from "./roots/scope.ts";
 import type { Unique, UniqueValue } from "./roots/unique.ts";
 import type { Weak } from "./roots/weak.ts";
 import { sizeClassStats, type SizeClassStats } from "./size-class-stats.ts";
+import { HeapProfiler } from "./profile/heap-profiler.ts";
 import { describeSpan, type SpanInfo } from "./span-info.ts";
 import { startWorkers } from "./start-worker.ts";
 import { TraceWriter } from "./trace-writer.ts";
@@ -221,7 +222,7 @@ export class Heap {
     return this.gcCycles(after).map(traceLine);
   }
 
-  /** Settings that can be changed while the heap runs: what Go has in `runtime/debug`. */
+  /** Settings that can be changed while the heap runs, and looks inside: what Go has in `runtime/debug` and `runtime/pprof`. */
   get debug(): HeapDebug {
     return this.debugPart;
   }
@@ -453,6 +454,7 @@ export function createHeap(options: HeapOptions = {}, events: HeapEvents = {}): 
     layers.pages.init();
     layers.central.init();
     layers.scavenging.init(config.gc.memoryLimit);
+    HeapProfiler.init(mem, plan, config.profile.rate, config.profile.tableBytes);
     if (isCollected(config)) Collector.init(layers, config.gc);
   });
   mem[HEADER_PTR + H_STATE] = HEAP_OPEN;

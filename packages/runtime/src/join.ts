@@ -9,7 +9,7 @@ import { Collector } from "./collector.ts";
 import { HeapError, describeValue } from "./errors.ts";
 import { HEADER_PTR, HEAP_OPEN, HeapHeader, LAYOUT_VERSION, MAGIC } from "./header.ts";
 import { Layers, heapFingerprint, isCollected, planHeap } from "./layers.ts";
-import { GC_DEFAULTS, MAX_THREADS, MAX_WORKERS, MIN_BYTES, type HeapConfig } from "./options.ts";
+import { GC_DEFAULTS, PROFILE_DEFAULTS, MAX_THREADS, MAX_WORKERS, MIN_BYTES, type HeapConfig } from "./options.ts";
 import { ProcessorTable } from "./processor.ts";
 
 const { magic: H_MAGIC, version: H_VERSION, fingerprint: H_FINGERPRINT, wasmPages: H_WASM_PAGES, maxThreads: H_MAX_THREADS,
@@ -90,7 +90,7 @@ function openHandle(handle: unknown): { region: Region; config: HeapConfig } {
       `the heap in the handle's memory is damaged: its header says ${maxBytes} bytes, ${maxThreads} threads, chunks of ${chunkPages} pages; create another`,
     );
   }
-  return { region, config: { maxBytes, shared: true, maxThreads, chunkPages, flags, gc: GC_DEFAULTS } };
+  return { region, config: { maxBytes, shared: true, maxThreads, chunkPages, flags, gc: GC_DEFAULTS, profile: PROFILE_DEFAULTS } };
 }
 
 function openMemory(memory: unknown): Region {

@@ -6,7 +6,7 @@
  */
 import {
   CpuLimiterRecord, CycleFigures, GcProcessor, GcRecord, PacerRecord, PauseRow, SpanSweeper, Special, SpecialQueue, Specials, SweepPacingRecord, TimeHistogramRecord, WeakHandle, WorkLists,
-  WorkRecord, gcTables, sweepKernel,
+  WorkRecord, gcTables, sweepKernel, type Barrier, type SpecialOwners,
 } from "@mallocgc/gc";
 import { Cache, MCache, Tiny } from "@mallocgc/mcache";
 import { Central, MCentral } from "@mallocgc/mcentral";
@@ -19,6 +19,9 @@ import { SlotFreer } from "./slot-freer.ts";
 import { FLAG_CLOBBER_FREE, FLAG_COLLECTED, HEADER_PTR, HeapHeader, headerTables } from "./header.ts";
 import type { HeapConfig } from "./options.ts";
 import { Processor, ProcessorTable } from "./processor.ts";
+import { HeapProfiler } from "./profile/heap-profiler.ts";
+import { PROFILE_RECORDS, profileTables } from "./profile/profile-record.ts";
+import { Sampler } from "./profile/sampler.ts";
 import { ROOT_RECORDS, Roots } from "./roots/roots.ts";
 import { TypeRecord } from "./types/type-record.ts";
 
@@ -33,7 +36,9 @@ export function planHeap(config: HeapConfig): RegionPlan {
     ...ProcessorTable.tables(config.maxThreads),
     ...PageHeap.tables(pages),
     ...Scavenger.tables(pages),
-    ...(isCollected(config) ? [...gcTables(), ...Specials.tables(config.maxThreads), ...Roots.tables(config.maxThreads)] : []),
+    ...Specials.tables(config.maxThreads),
+    ...profileTables(config.maxBytes),
+    ...(isCollected(config) ? [...gcTables(), ...Roots.tables(config.maxThreads)] : []),
   ];
   return planRegion(tables, HEADER_PTR * 4);
 }
@@ -46,13 +51,16 @@ export function isCollected(config: HeapConfig): boolean {
 /** Every record that lies in the region. */
 export const HEAP_RECORDS: readonly RecordLayout[] = Object.freeze([
   HeapHeader, MSpan, MCache, MCentral, MHeap, PageCacheRec, SpanCacheRec, ScavengerRecord, Processor,
-  GcRecord, GcProcessor, CycleFigures, WorkLists, WorkRecord, PacerRecord, CpuLimiterRecord, SweepPacingRecord, PauseRow, TimeHistogramRecord, Special, SpecialQueue, WeakHandle, ...ROOT_RECORDS, TypeRecord,
+  GcRecord, GcProcessor, CycleFigures, WorkLists, WorkRecord, PacerRecord, CpuLimiterRecord, SweepPacingRecord, PauseRow, TimeHistogramRecord, Special, SpecialQueue, WeakHandle, ...PROFILE_RECORDS, ...ROOT_RECORDS, TypeRecord,
 ]);
 
 /** A hash of all places and record layouts: equal in two threads exactly when they mean the same by every word of the region. */
 export function heapFingerprint(plan: RegionPlan): number {
   return planFingerprint(plan, HEAP_RECORDS);
 }
+
+const NO_OWNERS: SpecialOwners = { isOwner: () => false };
+const NO_BARRIER: Barrier = { storeRef: () => undefined, shade: () => undefined, phase: () => 0 };
 
 /** All layers of a heap for the thread that is P number `id`. */
 export class Layers {
@@ -74,6 +82,9 @@ export class Layers {
   readonly marks: Marks;
   /** Who sweeps spans for this P; only in a collected heap. */
   readonly sweeper: SpanSweeper | undefined;
+  readonly profiler: HeapProfiler;
+  /** The samples of a by-hand heap's profile; those of a collected one are among its collector's specials. */
+  readonly samples: Specials | undefined;
 
   constructor(region: Region, config: HeapConfig, plan: RegionPlan, processors: ProcessorTable, id: number) {
     this.region = region;
@@ -96,13 +107,23 @@ export class Layers {
       : undefined;
     this.central = new Central(region, plan.at("mcentral"), this.spans, this.freed, this.mutexes, this.pages, this.sweeper);
     this.cache = this.cacheOf(id);
-    this.freer = new SlotFreer(region, this.freed, this.central, this.pages, this.cache);
+    this.profiler = new HeapProfiler(region, plan, this.mutexes, this.pages, collected);
+    this.samples = collected ? undefined : this.sampleByHand();
+    this.freer = new SlotFreer(region, this.freed, this.central, this.pages, this.cache, this.samples);
     this.tiny = new Tiny(region, processors.mcacheOf(id), this.cache, this.spans, this.tinyBits, this.pages, this.freer, collected);
+  }
+
+  /** Specials of a heap that nobody collects: nothing is due to anybody, and nothing is shaded. */
+  private sampleByHand(): Specials {
+    const { region, plan, processors, mutexes, spans, pages, profiler } = this;
+    const samples = new Specials(region, plan.at("specials"), plan.at("specials.queues"), processors.length, mutexes, spans, pages, NO_OWNERS, NO_BARRIER, profiler.counts);
+    this.cache.connectProfile(new Sampler(profiler, samples));
+    return samples;
   }
 
   /** The mcache of any P, for its own thread, or for one that has claimed that P. */
   cacheOf(id: number): Cache {
-    return new Cache(this.region, this.processors.mcacheOf(id), this.plan.at("mcache.empty"), this.spans, this.freed, this.central);
+    return new Cache(this.region, this.processors.mcacheOf(id), this.plan.at("mcache"), this.spans, this.freed, this.central);
   }
 
   /** Gives back everything this P holds beyond its counters: tiny block, cached spans, pages, span records. */

@@ -1,4 +1,5 @@
 /** Options of a heap: one table of names, defaults and limits, checked once at creation. */
+import { DEFAULT_MEM_PROFILE_RATE } from "@mallocgc/mcache";
 import { DEFAULT_HEAP_MINIMUM } from "@mallocgc/gc";
 import { MAX_REGION_BYTES } from "@mallocgc/sysmem";
 import { HeapError, describeValue } from "./errors.ts";
@@ -31,6 +32,10 @@ export interface HeapOptions {
   readonly checks?: boolean;
   /** After each cycle's marking, mark once more in plain steps and report what was missed (Go's gccheckmark). Default false. */
   readonly gcCheckMark?: boolean;
+  /** Bytes allocated per sample of the heap profile, on average, as Go's MemProfileRate. Default 512 KiB; 1: every object is sampled; 0: none is. */
+  readonly memProfileRate?: number;
+  /** The most bytes that the heap profile's stacks may take, 0 to 1 GiB. Default 4 MiB, and at most a 64th of maxBytes. */
+  readonly memProfileBytes?: number;
   /** Fill dead objects with 0xdeadbeef (Go's clobberfree). Default false. */
   readonly clobberFree?: boolean;
   /** Trace lines in Go's formats, of this heap, in the thread that makes it. Default none. */
@@ -58,6 +63,13 @@ export interface HeapConfig {
   /** The header's flags (header.ts). */
   readonly flags: number;
   readonly gc: GcConfig;
+  readonly profile: ProfileConfig;
+}
+
+/** The heap profile's options with every default filled in. Only the thread that makes the heap uses them. */
+export interface ProfileConfig {
+  readonly rate: number;
+  readonly tableBytes: number;
 }
 
 /** The collector's options with every default filled in. Only the thread that makes the heap uses them. */
@@ -72,14 +84,20 @@ export interface GcConfig {
 /** The collector's defaults. */
 export const GC_DEFAULTS: GcConfig = Object.freeze({ percent: 100, memoryLimit: Infinity, heapMinimum: DEFAULT_HEAP_MINIMUM, workers: 1, trace: Object.freeze({}) });
 
+/** The heap profile's defaults, in a heap that is large enough for them. */
+export const PROFILE_DEFAULTS: ProfileConfig = Object.freeze({ rate: DEFAULT_MEM_PROFILE_RATE, tableBytes: 4 << 20 });
+
 /** The smallest heap. */
 export const MIN_BYTES: number = 1 << 20;
 /** The largest P table. */
 export const MAX_THREADS = 1024;
 /** The most background threads. */
 export const MAX_WORKERS = 8;
-const OPTION_NAMES = "maxBytes, shared, maxThreads, chunkPages, gc, gcPercent, memoryLimit, heapMinimum, gcWorkers, checks, gcCheckMark, clobberFree, debug";
+const OPTION_NAMES = "maxBytes, shared, maxThreads, chunkPages, gc, gcPercent, memoryLimit, heapMinimum, gcWorkers, checks, gcCheckMark, clobberFree, debug, memProfileRate, memProfileBytes";
 const TRACE_NAMES = "gctrace, scavtrace, gcpacertrace, write";
+/** The part of a small heap that the profile's stacks may take. */
+const PROFILE_SHARE = 64;
+const MAX_SIGNED = 0x7fffffff;
 const SMALL_HEAP_BYTES = 64 << 20;
 const FEW_THREADS_BYTES = 16 << 20;
 
@@ -114,7 +132,7 @@ export function resolveOptions(options: HeapOptions): HeapConfig {
   const {
     maxBytes = 1 << 30, shared = true, maxThreads, chunkPages, gc = true, gcPercent = GC_DEFAULTS.percent, memoryLimit = GC_DEFAULTS.memoryLimit,
     heapMinimum = GC_DEFAULTS.heapMinimum, gcWorkers = GC_DEFAULTS.workers, checks = false, gcCheckMark = false, clobberFree = false, debug = GC_DEFAULTS.trace,
-    ...unknown
+    memProfileRate = PROFILE_DEFAULTS.rate, memProfileBytes, ...unknown
   } = options;
   for (const name of Object.keys(unknown)) {
     throw new HeapError("ERR_OPTION", `unknown option ${name}; the options are ${OPTION_NAMES}`);
@@ -131,6 +149,8 @@ export function resolveOptions(options: HeapOptions): HeapConfig {
   if ((chunk as number) !== 64 && (chunk as number) !== 512) {
     throw new HeapError("ERR_OPTION", `option chunkPages takes 64 or 512, not ${describeValue(chunkPages)}`);
   }
+  integer("memProfileRate", memProfileRate, 0, MAX_SIGNED);
+  const tableBytes = memProfileBytes === undefined ? Math.min(PROFILE_DEFAULTS.tableBytes, Math.floor(maxBytes / PROFILE_SHARE)) : integer("memProfileBytes", memProfileBytes, 0, 1 << 30);
   const workers = gc && shared ? gcWorkers : 0;
   return {
     maxBytes: Math.ceil(maxBytes / 65536) * 65536,
@@ -139,5 +159,6 @@ export function resolveOptions(options: HeapOptions): HeapConfig {
     chunkPages: chunk,
     flags: (gc ? FLAG_COLLECTED : 0) | (checks ? FLAG_CHECKS : 0) | (gcCheckMark ? FLAG_CHECK_MARK : 0) | (clobberFree ? FLAG_CLOBBER_FREE : 0),
     gc: { percent: gcPercent, memoryLimit, heapMinimum, workers, trace: debug },
+    profile: { rate: memProfileRate, tableBytes },
   };
 }

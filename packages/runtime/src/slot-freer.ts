@@ -1,13 +1,16 @@
 /**
- * Freeing a slot, whole: the bit, the count, and what the freeing thread then owes the central or the page heap.
+ * Freeing a slot, whole: the sample of the heap profile if there is one, the bit, the count, and what the freeing thread then owes the central or the page heap.
+ *
+ * Whether a span has samples is a word of the line that the count is in, so it costs a free nearly nothing to look.
  */
+import type { Specials } from "@mallocgc/gc";
 import { MCache, type Cache, type SlotSink } from "@mallocgc/mcache";
 import type { Central } from "@mallocgc/mcentral";
 import type { Heap as PageHeap } from "@mallocgc/mheap";
 import { FREE_DONE, FREE_EMPTY, FREE_LIST, FREE_NOT_LIVE, MSpan, type FreedBits, type SpanPtr } from "@mallocgc/mspan";
 import type { Region } from "@mallocgc/sysmem";
 
-const { spanClass: SPAN_CLASS, elemSize: ELEM_SIZE } = MSpan.offset;
+const { spanClass: SPAN_CLASS, elemSize: ELEM_SIZE, specials: SPECIALS } = MSpan.offset;
 const { largeFrees: LARGE_FREES, largeFreeBytes: LARGE_FREE_BYTES } = MCache.offset;
 const DONE = FREE_DONE;
 const EMPTY = FREE_EMPTY;
@@ -22,19 +25,22 @@ export class SlotFreer implements SlotSink {
   private readonly central: Central;
   private readonly pages: PageHeap;
   private readonly cache: Cache;
+  private readonly samples: Specials | undefined;
 
-  constructor(region: Region, freed: FreedBits, central: Central, pages: PageHeap, cache: Cache) {
+  constructor(region: Region, freed: FreedBits, central: Central, pages: PageHeap, cache: Cache, samples: Specials | undefined) {
     this.mem = region.i32;
     this.f64 = region.f64;
     this.freed = freed;
     this.central = central;
     this.pages = pages;
     this.cache = cache;
+    this.samples = samples;
   }
 
   /** Frees a slot of any span. False, and nothing changed, when the slot is free already or was never handed out. */
   free(s: SpanPtr, slot: number): boolean {
     const spanClass = this.mem[s + SPAN_CLASS]!;
+    if (this.mem[s + SPECIALS] !== 0) this.samples!.takeProfile(s, slot);
     const owed = this.freed.free(s, slot, this.central.threshold(spanClass));
     if (owed === NOT_LIVE) return false;
     if (spanClass < 2) {

@@ -4,6 +4,10 @@ import type { HeapHandle } from "./join.ts";
 /** What is used of `node:worker_threads`. */
 interface NodeWorkers {
   readonly workerData: unknown;
+  readonly isMainThread: boolean;
+  readonly threadId: number;
+  /** Since Node 24.6. */
+  readonly threadName?: string;
   readonly Worker: new (url: URL, options: { workerData: unknown; name: string; stdout?: boolean }) => { unref(): void; on(event: "error", listener: (error: unknown) => void): void };
 }
 

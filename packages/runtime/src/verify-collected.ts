@@ -7,7 +7,7 @@
  *
  * Like the rest of the verifier it is exact only while no other thread is at work; the thread that calls it may be in a turn.
  */
-import { GcProcessor, GcRecord, PHASE_OFF, inTurn, phaseOf, verifySpecials, walkReachable } from "@mallocgc/gc";
+import { GcProcessor, GcRecord, PHASE_OFF, inTurn, phaseOf, walkReachable } from "@mallocgc/gc";
 import { MSpan, SCAN_NEVER, type SpanPtr } from "@mallocgc/mspan";
 import { allSpans } from "./all-spans.ts";
 import type { Collector } from "./collector.ts";
@@ -34,7 +34,6 @@ export function verifyCollected(layers: Layers, collector: Collector, expect: Ex
     expect("between cycles no work is left", "full list", "empty", collector.nothingToTake() ? "empty" : "work buffers");
   }
   verifyProcessors(layers, expect);
-  for (const broken of verifySpecials(mem, collector.specials, allSpans(layers))) expect("specials", broken, "whole", "broken");
   for (const broken of collector.roots.verify(layers.processors.length)) expect("roots", broken, "whole", "broken");
   verifyPointers(layers, collector, expect);
 }

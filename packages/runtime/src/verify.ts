@@ -8,6 +8,7 @@
  *     every central its lists against lengths, links and what the spans say of themselves
  *     every P       cached spans are its own, of the right class, in state held; one that no thread is holds nothing
  *     tiny blocks   masks against slots, and against the block that a P still fills
+ *     specials      lists against their spans; and the heap profile against its samples
  *     counters      what was allocated less what was freed is what lives, per size class
  *
  * It is exact only while no other thread is at work: of the locks it takes only the heap's. It changes nothing. Whatever words it finds, it
@@ -16,6 +17,7 @@
  */
 import type { Cycle } from "@mallocgc/gc";
 import { CLASS_TO_PAGES, CLASS_TO_SIZE, NUM_SIZE_CLASSES, NUM_SPAN_CLASSES, TINY_SPAN_CLASS } from "@mallocgc/sizeclass";
+import { verifySpecials, type Specials } from "@mallocgc/gc";
 import { MCache } from "@mallocgc/mcache";
 import { MCentral, NUM_SETS, reuseThreshold } from "@mallocgc/mcentral";
 import { PageCacheRec, SpanCacheRec } from "@mallocgc/mheap";
@@ -30,6 +32,8 @@ import { heapFingerprint, isCollected, type Layers } from "./layers.ts";
 import { P_ATTACHING, P_FREE, P_RUNNING } from "./processor.ts";
 import { readAllocs, readFrees } from "./totals.ts";
 import { verifyCollected } from "./verify-collected.ts";
+import { ProfileState } from "./profile/profile-record.ts";
+import { verifyProfile } from "./profile/verify-profile.ts";
 
 /** An invariant that does not hold. */
 export interface BrokenInvariant {
@@ -76,6 +80,7 @@ export function verifyHeap(layers: Layers, collector?: Collector): VerifyReport 
     walk.centrals();
     walk.processors();
     walk.counters();
+    walk.profile(collector?.specials ?? layers.samples!);
     if (collector !== undefined) verifyCollected(layers, collector, (...report) => { walk.expect(...report); });
   } finally {
     if (seated) collector.cycle.stopDriving();
@@ -211,7 +216,9 @@ class Walk {
     // At the end of a window the cache is spent, until the next one is looked for.
     const spent = left === 0 || (freeIndex > 0 && (freeIndex & 31) === 0);
     const window = spent ? 0 : (~mem[allocBits + (freeIndex >>> 5)]! & (left >= 32 ? -1 : (1 << left) - 1)) >>> (freeIndex & 31);
-    this.expect("allocCache is the complement of allocBits from freeIndex on", where, window >>> 0, mem[s + SPAN.allocCache]! >>> 0);
+    // Of these it may have only the first: the window was cut where the heap profile takes a sample.
+    const cache = mem[s + SPAN.allocCache]!;
+    this.expect("allocCache has the first slots that are free from freeIndex on", where, (cache === 0 ? 0 : window & (-1 >>> Math.clz32(cache))) >>> 0, cache >>> 0);
     const needzero = mem[s + SPAN.needzero]!;
     if (needzero !== 0) this.expect("needzero is 0 or 1", where, 1, needzero);
     const live = spans.countHandedOut(s) - dead;
@@ -394,6 +401,15 @@ class Walk {
     this.expect("the masks of a tiny block are those of its slot", where, tinyBits.masksOf(s, slot), mem[c + CACHE.tinyMasks]!);
     const last = 31 - Math.clz32(region.u16[tinyBits.masksOf(s, slot)]!);
     if (used <= last || used > 15) this.expect("a tiny block is used up to behind its last object", where, `${last + 1}..15`, used);
+  }
+
+  /** Specials, and what the heap profile has counted of them. */
+  profile(specials: Specials): void {
+    const { region, plan, profiler } = this.layers;
+    const broken = verifySpecials(region.i32, specials, allSpans(this.layers));
+    for (const what of broken) this.expect("specials", what, "whole", "broken");
+    if (broken.length > 0 || !this.lockIsFree("profile lock", plan.at("profile") + ProfileState.offset.lock)) return;
+    for (const what of verifyProfile(region.i32, profiler, allSpans(this.layers))) this.expect("heap profile", what, "whole", "broken");
   }
 
   counters(): void {

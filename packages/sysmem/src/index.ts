@@ -5,7 +5,7 @@ export { Frontier, FrontierRecord } from "./frontier.ts";
 export { bulkKernel, loadKernel, type BulkKernel } from "./kernel.ts";
 export { openLibc, releaseAddresses, residentPages, type Libc, type OsPagesBackend } from "./libc.ts";
 export { CONTENDED as LOCK_CONTENDED, FREE as LOCK_FREE, OWNER_MASK as LOCK_OWNER_MASK, SPINS as LOCK_SPINS, pause, spinForLock, takeOrMarkLock } from "./lock-word.ts";
-export { LOCK_ORDER, RANK_CENTRAL, RANK_HEAP, RANK_ROOTS, RANK_SPECIALS, RANK_TYPES, lockName, type LockOrderEntry, type LockRank } from "./lock-order.ts";
+export { LOCK_ORDER, RANK_CENTRAL, RANK_HEAP, RANK_PROFILE, RANK_ROOTS, RANK_SPECIALS, RANK_TYPES, lockName, type LockOrderEntry, type LockRank } from "./lock-order.ts";
 export { MAX_LOCK_OWNER, Mutexes, type MutexOptions } from "./mutex.ts";
 export { openOsPages, type OsPages } from "./os-pages.ts";
 export { PERSISTENT_CHUNK_BYTES, PERSISTENT_LARGE_BYTES, PersistentAlloc, PersistentAllocRecord } from "./persistentalloc.ts";

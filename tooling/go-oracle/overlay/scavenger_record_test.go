@@ -22,7 +22,7 @@ func TestRecordScavenger(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(os.Getenv("SCAVENGER_RECORDING"), text, 0o644); err != nil {
+	if err := os.WriteFile(os.Getenv("RECORDING"), text, 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 import { goVersion, recordWithGo } from "./go.ts";
-import { loadHeapGoals, loadMetrics, loadPacer, loadPprof, loadPrng, loadScavenger, loadSequences, loadSizeClasses, type HeapGoalRecording } from "./recording.ts";
+import { loadHeapGoals, loadMetrics, loadPacer, loadPprof, loadPrng, loadSampling, loadScavenger, loadSequences, loadSizeClasses, type HeapGoalRecording } from "./recording.ts";
 
 /** Why the recording cannot be compared here, or undefined when it can. */
 function reasonToSkip(): string | undefined {
@@ -32,6 +32,7 @@ test.skipIf(reason !== undefined)("Go itself does today what was recorded", { ti
     expect(loadMetrics(here)).toEqual({ ...loadMetrics(), go });
     expect(loadPacer(here)).toEqual({ ...loadPacer(), go });
     expect(loadPprof(here)).toEqual({ ...loadPprof(), go });
+    expect(loadSampling(here)).toEqual({ ...loadSampling(), go });
     // How much is released differs with the time that it gets.
     expect({ ...loadScavenger(here), scavtrace: [] }).toEqual({ ...loadScavenger(), go, scavtrace: [] });
     // What is marked differs by some bytes from run to run; the settings do not.

@@ -190,6 +190,11 @@ export interface PprofRecording extends GoVersion {
   readonly answers: readonly PprofAnswer[];
 }
 
+/** Go's approximation of log2 for integers: [x, log2 x]. */
+export interface SamplingRecording extends GoVersion {
+  readonly log2: readonly (readonly [x: number, log2: number])[];
+}
+
 /** The folder that holds the recordings of this project. */
 export const DATA: URL = new URL("../data/", import.meta.url);
 
@@ -230,6 +235,10 @@ export function loadScavenger(folder: URL = DATA): ScavengerRecording {
 
 export function loadPprof(folder: URL = DATA): PprofRecording {
   return read(folder, "pprof.json") as PprofRecording;
+}
+
+export function loadSampling(folder: URL = DATA): SamplingRecording {
+  return read(folder, "sampling.json") as SamplingRecording;
 }
 
 /** Start value of {@link hashInto}. */

@@ -11,7 +11,7 @@ export const LAYOUT_PAGE: URL = new URL("../../../docs/layout.md", import.meta.u
 /** What a record is and where it lies: the one thing that declarations do not say. */
 const WHERE: Readonly<Record<string, string>> = {
   header: "what a thread must know to attach. At byte 64.",
-  mspan: "a run of pages cut into slots. Handed out by a fixalloc, so they lie in the upper end of the region; and one, all zero, is the empty span of table `mcache.empty`.",
+  mspan: "a run of pages cut into slots. Handed out by a fixalloc, so they lie in the upper end of the region; and one, all zero, is the empty span of table `mcache`.",
   mcache: "what a P allocates from. Part of the P's record.",
   mcentral: "the spans of one span class that nobody's cache holds. 136 of them in table `mcentral`.",
   mheap: "the page heap. Table `mheap`.",
@@ -29,7 +29,11 @@ const WHERE: Readonly<Record<string, string>> = {
   pacer: "when cycles begin and how large the heap may get; float64. Table `gc.pacer`.",
   "cpu-limiter": "the leaky bucket of collecting time; float64. Table `gc.limiter`.",
   "sweep-pacing": "how fast spans are to be swept; float64. Table `gc.sweepPacing`.",
-  special: "a finalizer, cleanup or weak handle of an object. Handed out by a fixalloc of table `specials`.",
+  profile: "the heap profile: lock, cycle, bound, and the bucket of what found no room. Table `profile`; hash heads in `profile.index`.",
+  profileBucket: "what was sampled under one stack, of objects of one size, by one thread; its frames follow. At the upper end, in pieces up to the bound.",
+  profileFrame: "a frame of a stack. Beside the buckets.",
+  profileString: "a function's, file's or thread's name; its bytes follow. Beside the buckets.",
+  special: "a finalizer, cleanup, weak handle or profile sample of an object. Handed out by a fixalloc of table `specials`.",
   specialQueue: "callbacks that are due on one P. Table `specials.queues`.",
   weakHandle: "the word that weak refs of an object look through. Handed out by a fixalloc of table `specials`.",
   specials: "the specials lock, lists and counters. Table `specials`.",

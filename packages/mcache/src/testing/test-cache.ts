@@ -45,7 +45,7 @@ export class TestCache implements SlotSink {
     this.freed = new FreedBits(region, this.spans);
     this.heap = new Heap(region, layout, mutexes, this.spans, pageCache, (pageCache + PageCacheRec.words) as Ptr, config);
     this.central = new Central(region, layout.at("mcentral"), this.spans, this.freed, mutexes, this.heap);
-    this.cache = new Cache(region, mcache, layout.at("mcache.empty"), this.spans, this.freed, this.central);
+    this.cache = new Cache(region, mcache, layout.at("mcache"), this.spans, this.freed, this.central);
     this.tinyBits = new TinyBits(region);
     this.tiny = new Tiny(region, mcache, this.cache, this.spans, this.tinyBits, this.heap, this);
   }

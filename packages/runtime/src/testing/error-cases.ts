@@ -134,6 +134,10 @@ export const COLLECTED_CASES: Record<string, CollectedCase> = {
     values: given({ gcPercent: -2 }, { gcPercent: 0.5 }, { gcPercent: "100" }, { gcWorkers: 9 }, { gcWorkers: null }, { heapMinimum: -1 }, { heapMinimum: NaN }, { memoryLimit: -1 }, { memoryLimit: "64 MiB" }),
     call: (_scene, options: HeapOptions) => createHeap(options),
   },
+  "createHeap: memProfileRate no integer from 0 to 2^31 - 1, memProfileBytes none from 0 to 1 GiB": {
+    values: given({ memProfileRate: -1 }, { memProfileRate: 0.5 }, { memProfileRate: 2 ** 31 }, { memProfileRate: "1" }, { memProfileBytes: -1 }, { memProfileBytes: 2 ** 30 + 1 }, { memProfileBytes: null }),
+    call: (_scene, options: HeapOptions) => createHeap(options),
+  },
   "createHeap: gc, checks, gcCheckMark or clobberFree no boolean": {
     values: given({ gc: 1 }, { checks: "yes" }, { gcCheckMark: null }, { clobberFree: 0 }),
     call: (_scene, options: HeapOptions) => createHeap(options),
@@ -142,6 +146,7 @@ export const COLLECTED_CASES: Record<string, CollectedCase> = {
     values: given({ debug: null }, { debug: "gctrace=1" }, { debug: { gctrace: 1 } }, { debug: { gotrace: true } }, { debug: { write: "stderr" } }),
     call: (_scene, options: HeapOptions) => createHeap(options),
   },
+  "debug.setMemProfileRate: no integer from 0 to 2^31 - 1": { values: given(undefined, null, "1", 1n, -1, 0.5, NaN, 2 ** 31), call: ({ heap }, rate) => heap.debug.setMemProfileRate(rate) },
   "debug.setGCPercent: no integer": { values: given(undefined, null, "100", 1n, 0.5, NaN, Infinity), call: ({ heap }, percent) => heap.debug.setGCPercent(percent) },
   "debug.setMemoryLimit: no number": { values: given(undefined, null, "64 MiB", 1n, {}, NaN), call: ({ heap }, bytes) => heap.debug.setMemoryLimit(bytes) },
   "free: anything, in a collected heap": { values: (scene) => [[scene.node()], [0], [-1], [undefined]], call: ({ heap }, [addr]: [number]) => { heap.free(addr); } },

@@ -8,6 +8,7 @@ import { Collector } from "../collector.ts";
 import { joinByHandle, joinHeap, type HeapHandle } from "../join.ts";
 import { HEADER_PTR, HEAP_CLOSED, HEAP_OPEN, HeapHeader, LAYOUT_VERSION, MAGIC } from "../header.ts";
 import { heapFingerprint, planHeap, type Layers } from "../layers.ts";
+import { HeapProfiler } from "../profile/heap-profiler.ts";
 import { resolveOptions, type HeapConfig, type HeapOptions } from "../options.ts";
 
 /** Bytes of a test node: two refs, then two words of its own. */
@@ -22,7 +23,8 @@ export class TestHeap {
   private made = false;
 
   constructor(options: HeapOptions = {}) {
-    this.config = resolveOptions({ maxBytes: 16 << 20, ...options, gcWorkers: 0 });
+    // Without samples unless a test asks for them: which objects they are is left to chance.
+    this.config = resolveOptions({ maxBytes: 16 << 20, memProfileRate: 0, ...options, gcWorkers: 0 });
     this.region = createRegion(this.config.maxBytes, this.config.shared);
   }
 
@@ -33,6 +35,7 @@ export class TestHeap {
       layers.pages.init();
       layers.central.init();
       layers.scavenging.init(config.gc.memoryLimit);
+      HeapProfiler.init(layers.region.i32, layers.plan, config.profile.rate, config.profile.tableBytes);
       Collector.init(layers, config.gc);
     });
     this.made = true;

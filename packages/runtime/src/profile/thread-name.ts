@@ -1,0 +1,19 @@
+/** How a profile calls the thread that runs this: by its name if it has one, else "main" or by its number. */
+import { nodeWorkers } from "../start-worker.ts";
+
+interface WebScope {
+  readonly name?: unknown;
+  readonly document?: unknown;
+}
+
+/** This thread's name. */
+export function threadName(): string {
+  const node = nodeWorkers();
+  if (node !== undefined) {
+    if (node.isMainThread) return "main";
+    return node.threadName === undefined || node.threadName === "" ? `worker ${node.threadId}` : node.threadName;
+  }
+  const { name, document } = globalThis as WebScope;
+  if (document !== undefined) return "main";
+  return typeof name === "string" && name !== "" ? name : "worker";
+}
