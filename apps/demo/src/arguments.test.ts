@@ -14,7 +14,7 @@ function refusal(args: string[]): string {
 describe("the command line", () => {
   it("has a default for everything", () => {
     const options = parseArguments([]);
-    expect(options).toMatchObject({ dirs: [], maxBytes: DEFAULT_MAX_BYTES, queries: [], once: false, rounds: 1, check: false, watch: 10, json: undefined });
+    expect(options).toMatchObject({ dirs: [], maxBytes: DEFAULT_MAX_BYTES, queries: [], once: false, rounds: 1, check: false, watch: 10, metrics: undefined, json: undefined });
     expect(options.workers).toBeGreaterThanOrEqual(1);
   });
 
@@ -30,6 +30,7 @@ describe("the command line", () => {
     [["--workers", "65"], "--workers takes a whole number"],
     [["--workers=-1"], "--workers takes a whole number"],
     [["--watch", "3601"], "--watch takes a whole number from 0 to 3600, not \"3601\""],
+    [["--metrics", "65536"], "--metrics takes a whole number from 0 to 65535"],
     [["--watch", "1.5"], "--watch takes a whole number"],
     [["--max-bytes", "much"], "\"much\" is no size"],
     [["--max-bytes", "5GiB"], "--max-bytes takes a size from 1MiB to 4GiB"],

@@ -12,6 +12,7 @@ const MOST_WORKERS = 64;
 const MOST_ROUNDS = 10_000;
 const DEFAULT_SECONDS = 10;
 const MOST_SECONDS = 3600;
+const MOST_PORT = 65_535;
 
 /** The text of `--help`. */
 export const USAGE = `Index real text with several threads on one shared heap, then ask it.
@@ -29,6 +30,7 @@ export const USAGE = `Index real text with several threads on one shared heap, t
   --once               no prompt: run everything, check the answers by counting, and exit 0 if all was right
   --watch SECONDS      how long, at most, to watch the background give the memory of the dropped index back, before the rest is
                        given back at once, 0 to ${MOST_SECONDS} (default: ${DEFAULT_SECONDS}; it ends when nothing more goes back)
+  --metrics PORT       answer Prometheus at http://127.0.0.1:PORT/metrics while it runs; 0 is any free port
   --json FILE          write the report as JSON
   --record-sizes FILE  write the sizes asked of the heap as JSON: [[size, count], ...]
   --help               show this
@@ -49,6 +51,8 @@ export interface DemoOptions {
   readonly help: boolean;
   /** Seconds. */
   readonly watch: number;
+  /** Port of /metrics. */
+  readonly metrics: number | undefined;
   readonly json: string | undefined;
   readonly recordSizes: string | undefined;
 }
@@ -86,6 +90,7 @@ export function parseArguments(args: readonly string[]): DemoOptions {
     once: values.once ?? false,
     help: values.help ?? false,
     watch: values.watch === undefined ? DEFAULT_SECONDS : parseWhole("watch", values.watch, 0, MOST_SECONDS),
+    metrics: values.metrics === undefined ? undefined : parseWhole("metrics", values.metrics, 0, MOST_PORT),
     json: values.json,
     recordSizes: values["record-sizes"],
   };
@@ -113,6 +118,7 @@ function parse(args: string[]) {
         query: { type: "string", multiple: true },
         once: { type: "boolean" },
         watch: { type: "string" },
+        metrics: { type: "string" },
         json: { type: "string" },
         "record-sizes": { type: "string" },
         help: { type: "boolean", short: "h" },

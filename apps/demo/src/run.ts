@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type DemoOptions, UsageError } from "./arguments.ts";
 import { asAnswer, countByHand, difference } from "./check.ts";
 import { MEMORY_COMMAND, prompt } from "./prompt.ts";
+import { serveMetrics } from "./metrics-server.ts";
 import { bytes, plural } from "./report/format.ts";
 import { memoryChart } from "./report/memory-chart.ts";
 import type { MemorySample } from "./report/memory-series.ts";
@@ -46,6 +47,8 @@ export async function run(options: DemoOptions): Promise<number> {
   const words = (options.queries.length > 0 ? options.queries : FIXED_QUERIES).flatMap(termsOf);
   const counted = options.once || options.rounds > 1 ? countByHand(files, base, words) : [];
   const session = await Session.start({ ...options, files, base, questions: counted, checkMark: options.check });
+  const server = options.metrics === undefined ? undefined : await serveMetrics(() => session.metrics(), options.metrics);
+  if (server !== undefined) process.stderr.write(`Figures for Prometheus: ${server.url}\n`);
   const indexed = await session.indexAll(process.stderr);
   process.stdout.write(indexText(indexed));
 
@@ -67,6 +70,7 @@ export async function run(options: DemoOptions): Promise<number> {
   const dropped = await session.drop();
   process.stdout.write(dropText(dropped));
   const givenBack = await session.giveBack(options.watch, showMemory());
+  server?.close();
   process.stdout.write(giveBackText({ ...indexed, ...dropped, ...givenBack }));
   const report: RunReport = { ...indexed, ...dropped, ...givenBack, queries };
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);

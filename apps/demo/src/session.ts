@@ -2,7 +2,7 @@
  * One run's heap, index and workers, from `start` by way of `drop` to `giveBack`: what is done, and measured, without a word printed.
  */
 import { resolve } from "node:path";
-import { createHeap, type CycleReport, type Heap } from "@mallocgc/runtime";
+import { createHeap, type CycleReport, type Heap, type Metric } from "@mallocgc/runtime";
 import { watchGiveBack } from "./give-back.ts";
 import { InvertedIndex } from "./index/inverted-index.ts";
 import { type MemorySample, MemorySeries } from "./report/memory-series.ts";
@@ -83,6 +83,11 @@ export class Session {
       heap.close();
       throw error;
     }
+  }
+
+  /** The heap's figures, under the names of Go's runtime/metrics. */
+  metrics(): Metric[] {
+    return this.heap.metrics();
   }
 
   /** Has all workers index until no file is left, as often as there are rounds, or until the heap is full. */

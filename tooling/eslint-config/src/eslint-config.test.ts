@@ -23,6 +23,7 @@ const inPackage = "packages/mspan/src/planted.ts";
 
 test.each([
   ["a deep import of another package", 'import { a } from "@mallocgc/sysmem/src/region.ts";\na();', /one face/],
+  ["a deep import beside a package's faces", 'import { a } from "@mallocgc/metrics/src/errors.ts";\na();', /one face/],
   ["a relative import into another package", 'import { a } from "../../sysmem/src/region.ts";\na();', /stays inside its package/],
   ["an enum", "export enum E { A }", /No enums/],
   ["a default export", "export default 1;", /No default exports/],
