@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { DEFAULT_MAX_BYTES, UsageError, parseArguments, parseSize } from "./arguments.ts";
+import { DEFAULT_MAX_BYTES, UsageError, parseAddress, parseArguments, parseSize } from "./arguments.ts";
 
 function refusal(args: string[]): string {
   try {
@@ -14,7 +14,7 @@ function refusal(args: string[]): string {
 describe("the command line", () => {
   it("has a default for everything", () => {
     const options = parseArguments([]);
-    expect(options).toMatchObject({ dirs: [], maxBytes: DEFAULT_MAX_BYTES, queries: [], once: false, rounds: 1, check: false, watch: 10, metrics: undefined, json: undefined });
+    expect(options).toMatchObject({ dirs: [], maxBytes: DEFAULT_MAX_BYTES, queries: [], once: false, rounds: 1, check: false, watch: 10, json: undefined });
     expect(options.workers).toBeGreaterThanOrEqual(1);
   });
 
@@ -30,17 +30,40 @@ describe("the command line", () => {
     [["--workers", "65"], "--workers takes a whole number"],
     [["--workers=-1"], "--workers takes a whole number"],
     [["--watch", "3601"], "--watch takes a whole number from 0 to 3600, not \"3601\""],
-    [["--metrics", "65536"], "--metrics takes a whole number from 0 to 65535"],
     [["--watch", "1.5"], "--watch takes a whole number"],
     [["--max-bytes", "much"], "\"much\" is no size"],
     [["--max-bytes", "5GiB"], "--max-bytes takes a size from 1MiB to 4GiB"],
     [["--max-bytes", "1023KiB"], "--max-bytes takes a size from 1MiB to 4GiB"],
+    [["--listen", "http"], "--listen takes [HOST:]PORT, such as 6060 or 127.0.0.1:6060, with a port from 0 to 65535, not \"http\""],
+    [["--listen", "6060", "--no-listen"], "--listen and --no-listen exclude each other"],
+    [["--profile", "/no/such/directory/heap.pb.gz"], "there is no directory /no/such/directory"],
     [["--colour"], "--colour"],
     [["--query"], "--query"],
     [["/no/such/directory"], "DIR \"/no/such/directory\" does not exist"],
     [["--json", "/no/such/directory/report.json"], "there is no directory /no/such/directory"],
   ])("refuses %j and says why", (args, message) => {
     expect(refusal(args)).toContain(message);
+  });
+});
+
+describe("where to listen", () => {
+  it("is Go's usual port on loopback when there is a prompt, and nowhere else by itself", () => {
+    expect(parseArguments([]).listen).toEqual({ host: "127.0.0.1", port: 6060 });
+    for (const args of [["--once"], ["--query", "a"], ["--no-listen"]]) expect(parseArguments(args).listen).toBeUndefined();
+    expect(parseArguments(["--once", "--listen", "0"]).listen).toEqual({ host: "127.0.0.1", port: 0 });
+  });
+
+  it.each([
+    ["6061", "127.0.0.1", 6061],
+    ["0.0.0.0:80", "0.0.0.0", 80],
+    ["localhost:0", "localhost", 0],
+    ["[::1]:6060", "::1", 6060],
+  ])("%s is host and port", (text, host, port) => {
+    expect(parseAddress(text)).toEqual({ host, port });
+  });
+
+  it.each(["", ":", ":6060", "6060:", "localhost", "65536", "-1", "::1:6060", "[::1]", "a b:1", "http://localhost:1"])("is not %j", (text) => {
+    expect(() => parseAddress(text)).toThrow(UsageError);
   });
 });
 

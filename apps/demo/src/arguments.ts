@@ -3,6 +3,7 @@ import { statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { type Address, DEFAULT_ADDRESS } from "./serve.ts";
 
 /** The heap's size unless told otherwise. */
 export const DEFAULT_MAX_BYTES: number = 1024 ** 3;
@@ -12,7 +13,6 @@ const MOST_WORKERS = 64;
 const MOST_ROUNDS = 10_000;
 const DEFAULT_SECONDS = 10;
 const MOST_SECONDS = 3600;
-const MOST_PORT = 65_535;
 
 /** The text of `--help`. */
 export const USAGE = `Index real text with several threads on one shared heap, then ask it.
@@ -29,8 +29,10 @@ export const USAGE = `Index real text with several threads on one shared heap, t
   --query WORD         ask for WORD instead of showing a prompt; may be repeated
   --once               no prompt: run everything, check the answers by counting, and exit 0 if all was right
   --watch SECONDS      how long, at most, to watch the background give the memory of the dropped index back, before the rest is
-                       given back at once, 0 to ${MOST_SECONDS} (default: ${DEFAULT_SECONDS}; it ends when nothing more goes back)
-  --metrics PORT       answer Prometheus at http://127.0.0.1:PORT/metrics while it runs; 0 is any free port
+                       given back at once, 0 to ${MOST_SECONDS} (default: ${DEFAULT_SECONDS}; it ends with a second in which nothing does)
+  --profile FILE       write the heap profile of the finished index, for \`go tool pprof FILE\`, and print the ten functions that hold most
+  --listen [HOST:]PORT serve /debug/pprof/ and /metrics while it runs (default with the prompt: ${DEFAULT_ADDRESS.host}:${DEFAULT_ADDRESS.port}; port 0: any that is free)
+  --no-listen          serve nothing
   --json FILE          write the report as JSON
   --record-sizes FILE  write the sizes asked of the heap as JSON: [[size, count], ...]
   --help               show this
@@ -51,8 +53,9 @@ export interface DemoOptions {
   readonly help: boolean;
   /** Seconds. */
   readonly watch: number;
-  /** Port of /metrics. */
-  readonly metrics: number | undefined;
+  /** Where to serve profile and metrics; undefined: nowhere. */
+  readonly listen: Address | undefined;
+  readonly profile: string | undefined;
   readonly json: string | undefined;
   readonly recordSizes: string | undefined;
 }
@@ -75,7 +78,7 @@ export function parseArguments(args: readonly string[]): DemoOptions {
       throw new UsageError(`DIR "${dir}" does not exist; give an existing directory or file`);
     }
   }
-  for (const file of [values.json, values["record-sizes"]]) {
+  for (const file of [values.json, values.profile, values["record-sizes"]]) {
     if (file !== undefined && statSync(dirname(resolve(file)), { throwIfNoEntry: false })?.isDirectory() !== true) {
       throw new UsageError(`"${file}" cannot be written: there is no directory ${dirname(resolve(file))}`);
     }
@@ -90,7 +93,8 @@ export function parseArguments(args: readonly string[]): DemoOptions {
     once: values.once ?? false,
     help: values.help ?? false,
     watch: values.watch === undefined ? DEFAULT_SECONDS : parseWhole("watch", values.watch, 0, MOST_SECONDS),
-    metrics: values.metrics === undefined ? undefined : parseWhole("metrics", values.metrics, 0, MOST_PORT),
+    listen: listenAddress(values),
+    profile: values.profile,
     json: values.json,
     recordSizes: values["record-sizes"],
   };
@@ -103,6 +107,24 @@ export function parseSize(text: string): number {
   const [, digits, prefix, binary] = match;
   const power = prefix === undefined ? 0 : "kmg".indexOf(prefix.toLowerCase()) + 1;
   return Math.round(Number(digits) * (binary === "" || binary === undefined ? 1000 : 1024) ** power);
+}
+
+/** `6060`, `0.0.0.0:6060` or `[::1]:6060`. */
+export function parseAddress(text: string): Address {
+  const match = /^(?:(?:\[([\da-f:.]+)\]|([^:\[\]\s]+)):)?(\d+)$/i.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65535) throw new UsageError(`--listen takes [HOST:]PORT, such as 6060 or 127.0.0.1:6060, with a port from 0 to 65535, not "${text}"`);
+  return { host: match[1] ?? match[2] ?? DEFAULT_ADDRESS.host, port };
+}
+
+/** With the prompt, where people come to look, by default; in a run without one, which may have others beside it, if asked for. */
+function listenAddress(values: { listen?: string; "no-listen"?: boolean; once?: boolean; query?: readonly string[] }): Address | undefined {
+  if (values["no-listen"] === true) {
+    if (values.listen !== undefined) throw new UsageError("--listen and --no-listen exclude each other; give one of them");
+    return undefined;
+  }
+  if (values.listen !== undefined) return parseAddress(values.listen);
+  return values.once === true || values.query !== undefined ? undefined : DEFAULT_ADDRESS;
 }
 
 function parse(args: string[]) {
@@ -118,7 +140,9 @@ function parse(args: string[]) {
         query: { type: "string", multiple: true },
         once: { type: "boolean" },
         watch: { type: "string" },
-        metrics: { type: "string" },
+        listen: { type: "string" },
+        "no-listen": { type: "boolean" },
+        profile: { type: "string" },
         json: { type: "string" },
         "record-sizes": { type: "string" },
         help: { type: "boolean", short: "h" },

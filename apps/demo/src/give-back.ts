@@ -8,19 +8,17 @@ import type { Heap } from "@mallocgc/runtime";
 import type { MemorySample, MemorySeries } from "./report/memory-series.ts";
 
 const LINE_MS = 1000;
-/** Lines without a change after which no more is to come: the scavenger's pauses are shorter. */
-const QUIET_LINES = 2;
 
-/** Watches for that many seconds at most, or until all is back, or no more is to come. `onSecond` gets the memory at the beginning, and then once a second. */
+/** Watches for that many seconds at most, or until a second passes in which nothing goes back. `onSecond` gets the memory at the beginning, and then once a second. */
 export async function watchGiveBack(heap: Heap, series: MemorySeries, seconds: number, onSecond: (sample: MemorySample) => void): Promise<void> {
   let last = series.look();
   onSecond(last);
   await heap.gc();
-  for (let [second, quiet] = [1, 0]; second <= seconds && quiet < QUIET_LINES && last.heapReleased < last.heapIdle; second++) {
+  for (let second = 1; second <= seconds; second++) {
     await new Promise<void>((done) => setTimeout(done, LINE_MS));
     const sample = series.look();
-    quiet = sample.heapReleased > last.heapReleased ? 0 : quiet + 1;
-    last = sample;
     onSecond(sample);
+    if (sample.heapReleased <= last.heapReleased) break;
+    last = sample;
   }
 }

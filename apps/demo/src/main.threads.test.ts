@@ -1,5 +1,7 @@
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -112,8 +114,19 @@ describe("the command", () => {
     expect(report.objectsCollected).toBe(report.objects);
   });
 
+  it("goes on when it cannot listen, and says where it could", async () => {
+    const taken = createServer().listen(0, "127.0.0.1");
+    await once(taken, "listening");
+    const { port } = taken.address() as AddressInfo;
+    const { code, out, err } = demo([join(dir, "text"), "--workers", "1", "--query", "needle", "--watch", "0", "--listen", String(port)]);
+    taken.close();
+    expect(code, err).toBe(0);
+    expect(out).toContain("needle: in 102 files");
+    expect(err).toMatch(new RegExp(`Nothing is served: 127\\.0\\.0\\.1:${port} cannot be listened on \\(.*EADDRINUSE.*\\); the demo goes on.*--listen \\[HOST:\\]PORT, or --no-listen`));
+  });
+
   it("answers at its prompt until an empty line, then lets everything go", () => {
-    const { code, out } = demo([join(dir, "text"), "--workers", "2", "--watch", "1"], "needle the\n--\n:memory\n\nnever asked\n");
+    const { code, out } = demo([join(dir, "text"), "--workers", "2", "--watch", "1", "--no-listen"], "needle the\n--\n:memory\n\nnever asked\n");
     expect(code).toBe(0);
     expect(out).toContain("needle: in 102 files");
     expect(out).toContain("the: in 120 files, 120 times");
@@ -140,7 +153,6 @@ describe("the command", () => {
 
   it.each([
     [["--workers", "none"], "--workers takes a whole number"],
-    [["--watch", "-1"], "--watch"],
     [["--rounds", "0"], "--rounds takes a whole number from 1"],
     [["--frobnicate"], "--frobnicate"],
     [["/no/such/place"], "does not exist"],

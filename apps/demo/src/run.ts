@@ -1,16 +1,18 @@
 /** The demo from start to end: list, count, index, report, answer, drop, report. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { encodeProfile, unsampleProfile } from "@mallocgc/pprof-export";
 import { type DemoOptions, UsageError } from "./arguments.ts";
 import { asAnswer, countByHand, difference } from "./check.ts";
 import { MEMORY_COMMAND, prompt } from "./prompt.ts";
-import { serveMetrics } from "./metrics-server.ts";
 import { bytes, plural } from "./report/format.ts";
+import { heapTop } from "./report/heap-top.ts";
 import { memoryChart } from "./report/memory-chart.ts";
 import type { MemorySample } from "./report/memory-series.ts";
-import type { IndexReport, QueryLine, RunReport } from "./report/report.ts";
+import type { IndexReport, ProfileReport, QueryLine, RunReport } from "./report/report.ts";
 import { compactSizes } from "./report/request-sizes.ts";
-import { MEMORY_HEAD, dropText, giveBackText, indexText, memoryLine, queryText } from "./report/text.ts";
+import { MEMORY_HEAD, dropText, giveBackText, indexText, memoryLine, profileText, queryText } from "./report/text.ts";
+import { type Address, type DemoServer, serve } from "./serve.ts";
 import { Session, TOP_FILES } from "./session.ts";
 import { everyFile, listFiles, markdownAndTypeScript } from "./text/files.ts";
 import { termsOf } from "./text/tokenizer.ts";
@@ -23,6 +25,8 @@ const PROJECT = join(import.meta.dirname, "../../..");
 const DOCS = join(PROJECT, "docs");
 const DEFAULT_DIRS: readonly string[] = [join(PROJECT, "node_modules"), DOCS];
 const INSTALLED = /[\\/]node_modules[\\/]/;
+/** How many functions of the heap profile are printed. */
+const TOP_FUNCTIONS = 10;
 /** Most sizes in the file that `--record-sizes` writes. */
 const MOST_SIZES = 300;
 
@@ -47,15 +51,16 @@ export async function run(options: DemoOptions): Promise<number> {
   const words = (options.queries.length > 0 ? options.queries : FIXED_QUERIES).flatMap(termsOf);
   const counted = options.once || options.rounds > 1 ? countByHand(files, base, words) : [];
   const session = await Session.start({ ...options, files, base, questions: counted, checkMark: options.check });
-  const server = options.metrics === undefined ? undefined : await serveMetrics(() => session.metrics(), options.metrics);
-  if (server !== undefined) process.stderr.write(`Figures for Prometheus: ${server.url}\n`);
+  const server = await serveIfFree(session, options.listen);
   const indexed = await session.indexAll(process.stderr);
   process.stdout.write(indexText(indexed));
+  const profile = options.profile === undefined ? null : await writeProfile(session, options.profile);
 
   const queries: QueryLine[] = [];
   if (indexed.exhausted === null) {
     const asked = options.queries.length > 0 || options.once ? await answerAll(session, words) : [];
     queries.push(...(options.once ? check(asked, files, counted) : asked));
+    if (queries.length > 0) process.stdout.write("\n");
     for (const query of queries) process.stdout.write(`${queryText(query)}\n`);
     if (!options.once && options.queries.length === 0) {
       await prompt(async (line) => (await askLine(session, line, queries)).join("\n"));
@@ -70,11 +75,35 @@ export async function run(options: DemoOptions): Promise<number> {
   const dropped = await session.drop();
   process.stdout.write(dropText(dropped));
   const givenBack = await session.giveBack(options.watch, showMemory());
-  server?.close();
   process.stdout.write(giveBackText({ ...indexed, ...dropped, ...givenBack }));
-  const report: RunReport = { ...indexed, ...dropped, ...givenBack, queries };
+  await server?.close();
+  await session.end();
+  const report: RunReport = { ...indexed, ...dropped, ...givenBack, queries, profile };
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
   return isSound(report) ? 0 : 1;
+}
+
+/** An address that is taken is said, and no reason to stop. */
+async function serveIfFree(session: Session, address: Address | undefined): Promise<DemoServer | undefined> {
+  if (address === undefined) return undefined;
+  try {
+    const server = await serve(session.heap, address);
+    process.stderr.write(`Profile: go tool pprof ${server.url}debug/pprof/heap\nMetrics: ${server.url}metrics\n`);
+    return server;
+  } catch (error) {
+    const { message } = error as Error;
+    process.stderr.write(`Nothing is served: ${address.host}:${address.port} cannot be listened on (${message}); the demo goes on. Give another with --listen [HOST:]PORT, or --no-listen.\n`);
+    return undefined;
+  }
+}
+
+/** The heap profile as of the last collection, which found the finished index. */
+async function writeProfile({ heap }: Session, file: string): Promise<ProfileReport> {
+  const samples = unsampleProfile(heap.debug.memProfile());
+  writeFileSync(file, await encodeProfile(samples));
+  const profile = { rate: samples.rate, top: heapTop(samples, TOP_FUNCTIONS) };
+  process.stdout.write(profileText(profile, file));
+  return profile;
 }
 
 /** Prints the memory of each second, with a head above the first. */

@@ -30,7 +30,9 @@ async function askAll(session: Session, terms: Iterable<string>): Promise<QueryL
 /** Drops the index and ends the session. */
 async function letGo(session: Session): Promise<DropReport & GiveBackReport> {
   const dropped = await session.drop();
-  return { ...dropped, ...(await session.giveBack(0, () => undefined)) };
+  const givenBack = await session.giveBack(0, () => undefined);
+  await session.end();
+  return { ...dropped, ...givenBack };
 }
 
 describe("the default run", () => {

@@ -212,9 +212,32 @@ export interface GiveBackReport {
   readonly verifyFindings: readonly string[];
 }
 
+/** A function of the heap profile: estimates from samples. */
+export interface HeapTopLine {
+  readonly function: string;
+  /** The line in it that holds the most. */
+  readonly file: string;
+  readonly line: number;
+  /** Of objects in use that it allocated itself. */
+  readonly bytes: number;
+  readonly objects: number;
+  /** Of all bytes in use. */
+  readonly percent: number;
+}
+
+/** The heap profile of the finished index. */
+export interface ProfileReport {
+  /** Bytes allocated per sample, on average. */
+  readonly rate: number;
+  /** The functions that hold the most, first the one that holds most of all. */
+  readonly top: readonly HeapTopLine[];
+}
+
 /** The whole run. Bytes are bytes, times are seconds unless the name says otherwise. */
 export interface RunReport extends IndexReport, DropReport, GiveBackReport {
   readonly queries: readonly QueryLine[];
+  /** Null without `--profile`. */
+  readonly profile: ProfileReport | null;
 }
 
 /** Per cent of `whole` that `part` leaves, to two decimals; 0 of nothing. */

@@ -1,8 +1,9 @@
 /** The report as text, in the order in which the run goes: what was indexed, how the rounds went, what the heap looks like, what was given back. */
+import { relative } from "node:path";
 import { bytes, count, plural, table } from "./format.ts";
 import { memoryChart } from "./memory-chart.ts";
 import type { MemorySample } from "./memory-series.ts";
-import type { DropReport, GiveBackReport, IndexReport, QueryLine } from "./report.ts";
+import type { DropReport, GiveBackReport, IndexReport, ProfileReport, QueryLine } from "./report.ts";
 
 /** What was indexed, and the heap that holds it. */
 export function indexText(r: IndexReport): string {
@@ -47,6 +48,17 @@ ${table(
 Fragmentation
   inside slots   ${f.internalPercent.toFixed(1).padStart(5)} %   the index asked for ${bytes(f.askedBytes)}, its slots are ${bytes(f.slotBytes)}
   between slots  ${f.externalPercent.toFixed(1).padStart(5)} %   its spans are ${bytes(f.spanBytes)}
+`;
+}
+
+/** The functions that hold the most memory; `file`: where the profile went. */
+export function profileText({ rate, top }: ProfileReport, file: string): string {
+  const figures = table(["in use", "", "objects"], top.map((f) => [bytes(f.bytes), `${f.percent.toFixed(1)} %`, count(f.objects)])).split("\n");
+  const wide = Math.max(...top.map((f) => f.function.length), 8);
+  const names = ["function", ...top.map((f) => `${f.function.padEnd(wide)}  ${relative(process.cwd(), f.file)}:${f.line}`)];
+  return `
+Heap profile of the index, a sample every ${bytes(rate)}, for: go tool pprof ${file}
+${figures.map((line, i) => `${line}  ${names[i]!}`).join("\n")}
 `;
 }
 
