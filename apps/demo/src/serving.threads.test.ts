@@ -43,8 +43,8 @@ afterAll(() => {
   rmSync(dir, { recursive: true });
 });
 
-/** The places of a profile, as `function file:line`, and its four sums. */
-function decode(gzipped: Uint8Array): { places: string[]; sums: number[] } {
+/** The places of a profile, as `function file:line`, the threads that allocated, and its four sums. */
+function decode(gzipped: Uint8Array): { places: string[]; threads: Set<string>; sums: number[] } {
   const { stringTable, function: functions, location, sample } = Profile.decode(gunzipSync(gzipped));
   const str = (i: number | bigint): string => stringTable.strings[Number(i)]!;
   const byId = new Map(functions.map((f) => [Number(f.id), f]));
@@ -52,7 +52,8 @@ function decode(gzipped: Uint8Array): { places: string[]; sums: number[] } {
     const f = byId.get(Number(line.functionId))!;
     return `${str(f.name)} ${str(f.filename)}:${Number(line.line)}`;
   }));
-  return { places, sums: [0, 1, 2, 3].map((i) => sample.reduce((sum, s) => sum + Number(s.value[i]), 0)) };
+  const threads = new Set(sample.flatMap((s) => s.label.filter((l) => str(l.key) === "thread").map((l) => str(l.str))));
+  return { places, threads, sums: [0, 1, 2, 3].map((i) => sample.reduce((sum, s) => sum + Number(s.value[i]), 0)) };
 }
 
 async function fetched(path: string): Promise<Response> {
@@ -74,7 +75,8 @@ describe("the demo's profile", () => {
   it("from its file and over HTTP names the functions of its own TypeScript, at the lines where they allocate", async () => {
     const source = readFileSync(TERM_MAP, "utf8").split("\n");
     for (const gzipped of [readFileSync(file()), await (await fetched("debug/pprof/heap?gc=1")).bytes(), await (await fetched("debug/pprof/allocs")).bytes()]) {
-      const { places, sums } = decode(gzipped);
+      const { places, threads, sums } = decode(gzipped);
+      expect([...threads]).toEqual(expect.arrayContaining(["worker 1", "worker 2"]));
       const lines = places.flatMap((place) => {
         const match = /^TermMap\.(?:newOctets|insertLocked|makeRoomLocked) (.*):(\d+)$/.exec(place);
         return match?.[1] === TERM_MAP ? [Number(match[2])] : [];

@@ -22,7 +22,7 @@ export const TOP_FILES = 5;
  * tables, for slots that are free in spans in use, and for what threads allocate while a cycle marks, which is most where they are more than the cores.
  */
 const GC_PERCENT = 40;
-/** Bytes allocated per sample of the heap profile. The index is small, so more often than Go: some 700 samples a round, 40 us each, are half a per cent of its time. */
+/** Bytes allocated per sample of the heap profile. The index is small, so more often than Go: some 500 samples a round, 40 us each, are half a per cent of its time. */
 const MEM_PROFILE_RATE = 32 << 10;
 
 /** What a session is made for. */

@@ -59,6 +59,8 @@ export class Crew {
 
   private hire(start: WorkerStart): Promise<null> {
     const worker = new Worker(new URL("./worker.ts", import.meta.url), {
+      // As the report numbers them; the heap profile's label `thread` has it too.
+      name: `worker ${start.worker + 1}`,
       workerData: start,
       // The sources run as they are: a worker needs the condition that resolves packages to their sources.
       execArgv: ["--conditions=dev"],
