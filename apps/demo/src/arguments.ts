@@ -29,7 +29,7 @@ export const USAGE = `Index real text with several threads on one shared heap, t
   --query WORD         ask for WORD instead of showing a prompt; may be repeated
   --once               no prompt: run everything, check the answers by counting, and exit 0 if all was right
   --watch SECONDS      how long, at most, to watch the background give the memory of the dropped index back, before the rest is
-                       given back at once, 0 to ${MOST_SECONDS} (default: ${DEFAULT_SECONDS}; it ends with a second in which nothing does)
+                       given back at once, 0 to ${MOST_SECONDS} (default: ${DEFAULT_SECONDS}; it ends when nothing more goes back)
   --profile FILE       write the heap profile of the finished index, for \`go tool pprof FILE\`, and print the ten functions that hold most
   --listen [HOST:]PORT serve /debug/pprof/ and /metrics while it runs (default with the prompt: ${DEFAULT_ADDRESS.host}:${DEFAULT_ADDRESS.port}; port 0: any that is free)
   --no-listen          serve nothing

@@ -8,17 +8,23 @@ import type { Heap } from "@mallocgc/runtime";
 import type { MemorySample, MemorySeries } from "./report/memory-series.ts";
 
 const LINE_MS = 1000;
+/** Lines without a change after which no more is to be expected, when not all is back. The pacing rests longer on a busy machine, where work takes longer. */
+const QUIET_LINES = 2;
 
-/** Watches for that many seconds at most, or until a second passes in which nothing goes back. `onSecond` gets the memory at the beginning, and then once a second. */
+/**
+ * Watches for that many seconds at most, or until a second in which nothing goes back because all is back, or two in which nothing does. `onSecond` gets the memory at the
+ * beginning, and then once a second.
+ */
 export async function watchGiveBack(heap: Heap, series: MemorySeries, seconds: number, onSecond: (sample: MemorySample) => void): Promise<void> {
   let last = series.look();
   onSecond(last);
   await heap.gc();
-  for (let second = 1; second <= seconds; second++) {
+  let quiet = 0;
+  for (let second = 1; second <= seconds && quiet < (last.heapReleased < last.heapIdle ? QUIET_LINES : 1); second++) {
     await new Promise<void>((done) => setTimeout(done, LINE_MS));
     const sample = series.look();
     onSecond(sample);
-    if (sample.heapReleased <= last.heapReleased) break;
+    quiet = sample.heapReleased > last.heapReleased ? 0 : quiet + 1;
     last = sample;
   }
 }
