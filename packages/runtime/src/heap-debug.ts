@@ -2,6 +2,10 @@
 import type { Collected } from "./collected.ts";
 import { HeapError, describeValue } from "./errors.ts";
 import type { Layers } from "./layers.ts";
+import { HeapGraph } from "./graph/heap-graph.ts";
+import { snapshotNodes, type SnapshotNode } from "./graph/snapshot-nodes.ts";
+import { whyAlive, type WhyAlive } from "./graph/why-alive.ts";
+import { leaksBetween, type Leak } from "./profile/leaks.ts";
 import { readMemProfile, type HeapProfile, type MemProfileOptions } from "./profile/mem-profile.ts";
 
 /** What it needs of the heap object it belongs to; both throw when this thread has left. */
@@ -10,6 +14,12 @@ export interface DebugHost {
   layers(): Layers;
   /** @throws HeapError `ERR_NOT_COLLECTED`. */
   collected(): Collected;
+}
+
+/** What growth is to be shown. */
+export interface LeakOptions extends MemProfileOptions {
+  /** A profile of before. Without it all that is in use counts as growth. */
+  readonly since?: HeapProfile;
 }
 
 /** Settings of one heap, and looks inside it. */
@@ -53,6 +63,43 @@ export class HeapDebug {
    */
   memProfile(options: MemProfileOptions = {}): HeapProfile {
     return readMemProfile(this.host.layers().profiler, options);
+  }
+
+  /**
+   * What grows: what is in use now and was not in the profile `since`, by stack, the largest growth in bytes first. After `heap.gc()`, or garbage counts as growth.
+   */
+  leaks({ since, ...options }: LeakOptions = {}): Leak[] {
+    return leaksBetween(this.memProfile(options), since);
+  }
+
+  /**
+   * Why an object is alive: a shortest path of refs from a root to it, with type and field names as far as this thread has declared the types; undefined when no root
+   * leads there: it is garbage, or only a variable of this turn has it. Walks the heap in this turn.
+   *
+   * @throws HeapError `ERR_ADDRESS` and others when `value` is no ref and no view of an object; `ERR_NOT_COLLECTED`.
+   */
+  whyAlive(value: number | object): WhyAlive | undefined {
+    const { graph, collected } = this.graph();
+    const ref = typeof value === "object" ? collected.types.refOfView(value) : value;
+    collected.allocator.lookup(ref);
+    return whyAlive(graph, ref);
+  }
+
+  /**
+   * All objects that roots lead to, for `heapSnapshot` of @mallocgc/pprof-export, which writes what DevTools and memlab read. Types and fields have their names as far as
+   * this thread has declared the types. Walks the heap in this turn, and takes some hundred bytes of JavaScript's memory an object.
+   *
+   * @throws HeapError `ERR_NOT_COLLECTED`.
+   */
+  heapSnapshot(): SnapshotNode[] {
+    return snapshotNodes(this.graph().graph);
+  }
+
+  private graph(): { graph: HeapGraph; collected: Collected } {
+    const collected = this.host.collected();
+    const { turns } = collected.collector;
+    if (!turns.open) turns.enter();
+    return { graph: new HeapGraph(this.host.layers(), collected.collector, collected.types), collected };
   }
 
   /**

@@ -1,6 +1,10 @@
 export { HeapError, HeapExhaustedError, FieldError, StaleRefError, type HeapErrorCode } from "./errors.ts";
 export { attachHeap, createHeap, type AllocOptions, type Heap } from "./heap.ts";
-export type { HeapDebug } from "./heap-debug.ts";
+export type { HeapDebug, LeakOptions } from "./heap-debug.ts";
+export type { RootKind } from "./graph/heap-graph.ts";
+export type { SnapshotEdge, SnapshotNode } from "./graph/snapshot-nodes.ts";
+export type { PathStep, WhyAlive } from "./graph/why-alive.ts";
+export type { Leak } from "./profile/leaks.ts";
 export type { GcStats, HeapEvents } from "./collected.ts";
 export type { HeapHandle } from "./join.ts";
 export { heapLayout, type HeapLayout } from "./layout.ts";

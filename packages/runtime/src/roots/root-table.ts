@@ -193,6 +193,24 @@ export class RootTable implements RootSource {
     for (let chunk = Atomics.load(this.mem, this.state + CHUNKS); chunk !== 0; chunk = this.mem[chunk]!) yield [(chunk + HEADER) as Ptr, ROOTS];
   }
 
+  /** All named roots that lead to an object, as they are now. */
+  entries(): (TypedRoot & { readonly name: string })[] {
+    const mem = this.mem;
+    const found: (TypedRoot & { readonly name: string })[] = [];
+    this.lock();
+    for (const [from, length] of this.ranges()) {
+      for (let i = 0; i < length; i++) {
+        const ref = loadRef(mem, from + i);
+        const entry = from + ROOTS + i * ENTRY_WORDS;
+        if (ref === 0) continue;
+        const name = this.decoder.decode(this.host.layers.region.u8.slice(mem[entry + NAME]! >>> 0, (mem[entry + NAME]! >>> 0) + mem[entry + NAME_BYTES]!));
+        found.push({ name, ref, type: mem[entry + TYPE]! >>> 0 });
+      }
+    }
+    this.unlock();
+    return found;
+  }
+
   private read(name: string): TypedRoot {
     const mem = this.mem;
     const bytes = this.encode(name);

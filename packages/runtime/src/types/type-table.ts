@@ -142,6 +142,11 @@ export class TypeTable {
     return this.records.nameOf(typeAddr);
   }
 
+  /** What this thread knows of the type whose collector's part is at `typeAddr`; undefined when it has not declared it. */
+  infoAt(typeAddr: number): TypeInfo<ObjectType> | undefined {
+    return this.byAddr.get(typeAddr)?.info;
+  }
+
   private entryOfView(value: object): Entry | undefined {
     const info = typeOfView(value);
     const entry = info === undefined ? undefined : this.byAddr.get(info.typeAddr);
