@@ -3,7 +3,7 @@
  *
  *     a span's list ends, its specials are of that span, at offsets inside its slots, sorted by offset and then kind
  *     at one offset there is at most one finalizer, one weak handle and one sample
- *     a sample is at the start of a slot, and has a bucket
+ *     a sample is at the start of a slot, has a bucket, and its span's word of samples shows it
  *     a weak handle holds its object's address; no special of a span keeps an object
  *     the list of finalizers holds exactly the finalizers of all spans, and its back links agree
  */
@@ -11,7 +11,7 @@ import { MSpan, type SpanPtr } from "@mallocgc/mspan";
 import { KIND_CLEANUP, KIND_FINALIZER, KIND_PROFILE, KIND_WEAK_HANDLE, Special, WeakHandle, type SpecialPtr } from "./specials-record.ts";
 import type { Specials } from "./specials.ts";
 
-const { startAddr: START_ADDR, nelems: NELEMS, elemSize: ELEM_SIZE, specials: SPECIALS } = MSpan.offset;
+const { startAddr: START_ADDR, nelems: NELEMS, elemSize: ELEM_SIZE, specials: SPECIALS, sampled: SAMPLED } = MSpan.offset;
 const { next: NEXT, span: SPAN, offset: OFFSET, kind: KIND, ref: REF, handle: HANDLE, nextFinalizer: NEXT_FINALIZER, prevFinalizer: PREV_FINALIZER, bucket: BUCKET } = Special.offset;
 const { value: VALUE } = WeakHandle.offset;
 const KINDS: ReadonlySet<number> = new Set([KIND_FINALIZER, KIND_PROFILE, KIND_WEAK_HANDLE, KIND_CLEANUP]);
@@ -23,14 +23,17 @@ export function verifySpecials(mem: Int32Array, specials: Specials, spans: Itera
   const finalizers = new Set<number>();
   for (const s of spans) {
     let seen = 0;
+    let sampled = 0;
     for (let special = mem[s + SPECIALS]!, before = 0; special !== 0; before = special, special = mem[special + NEXT]!) {
       if (special < 0 || special + Special.words > mem.length || ++seen > limit) {
         broken.push(`span ${s}: its list of specials leads astray at ${special}`);
         break;
       }
       checkSpecial(mem, s, special, before, broken);
+      if (mem[special + KIND] === KIND_PROFILE) sampled |= 1 << (Math.floor((mem[special + OFFSET]! >>> 0) / (mem[s + ELEM_SIZE]! >>> 0)) & 31);
       if (mem[special + KIND] === KIND_FINALIZER) finalizers.add(special);
     }
+    if ((sampled & ~mem[s + SAMPLED]!) !== 0) broken.push(`span ${s} has a sample that its word of samples does not show`);
   }
   checkFinalizers(mem, specials.firstFinalizer, finalizers, broken);
   return broken;

@@ -28,7 +28,7 @@ import { SpecialQueues } from "./specials-queue.ts";
 import { KIND_CLEANUP, KIND_FINALIZER, KIND_PROFILE, KIND_WEAK_HANDLE, Special, SpecialQueue, SpecialsState, type SpecialPtr, type WeakHandlePtr } from "./specials-record.ts";
 import { WeakHandles } from "./specials-weak.ts";
 
-const { startAddr: START_ADDR, specials: SPECIALS, elemSize: ELEM_SIZE } = MSpan.offset;
+const { startAddr: START_ADDR, specials: SPECIALS, sampled: SAMPLED, elemSize: ELEM_SIZE } = MSpan.offset;
 const {
   next: NEXT, span: SPAN, offset: OFFSET, kind: KIND, owner: OWNER, generation: GENERATION, id: ID, ref: REF, handle: HANDLE,
   nextFinalizer: NEXT_FINALIZER, prevFinalizer: PREV_FINALIZER, bucket: BUCKET,
@@ -209,6 +209,8 @@ export class Specials {
     this.profile!.countAlloc(bucket, this.spans.elemSize(s));
     this.mutexes.lock(this.state, RANK);
     this.linkLocked(this.findLocked(s, offset, PROFILE), special);
+    // Whoever frees the object has got its address after this.
+    this.mem[s + SAMPLED] = this.mem[s + SAMPLED]! | this.sampledBit(s, special);
     this.mutexes.unlock(this.state, RANK);
     return true;
   }
@@ -226,6 +228,9 @@ export class Specials {
     const found = special !== 0 && this.isAt(special, slot * bytes, PROFILE);
     if (found) {
       this.unlinkLocked(link, special);
+      let sampled = 0;
+      for (let other = mem[s + SPECIALS]! as SpecialPtr; other !== 0; other = mem[other + NEXT]! as SpecialPtr) sampled |= this.sampledBit(s, other);
+      mem[s + SAMPLED] = sampled;
       this.profile!.countFree(mem[special + BUCKET]! as Ptr, bytes);
     }
     this.mutexes.unlock(this.state, RANK);
@@ -419,6 +424,10 @@ export class Specials {
       }
     }
     return link;
+  }
+
+  private sampledBit(s: SpanPtr, special: SpecialPtr): number {
+    return 1 << (this.spans.slotOf(s, this.addrOf(special)) & 31);
   }
 
   private nextWeakIdLocked(): number {

@@ -64,7 +64,8 @@ const fields = {
   tinyBits: { access: "atomic", doc: "word index of the masks of tiny blocks (tiny-bits.ts); 0 when the span has held none" },
   specials: { access: "atomic", doc: "head of the list of specials (profile samples, finalizers, cleanups, weak handles)" },
   largeType: { access: "owner", doc: "type of a large object with pointers" },
-  spare1: { access: "atomic", words: 2, doc: "room for what the collector will need of other threads" },
+  sampled: { access: "lock:specials", doc: "by hand: bit slot % 32 is set when a slot with that remainder has a sample of the heap profile" },
+  spare1: { access: "atomic", doc: "room for what the collector will need of other threads" },
 } as const;
 
 /** The layout of a span record: 32 words, aligned to a cache line. */

@@ -18,7 +18,7 @@ const {
   allocBits: ALLOC_BITS, needzero: NEEDZERO, spanClass: SPAN_CLASS, npages: NPAGES, limit: LIMIT,
   ownAllocBits: OWN_ALLOC_BITS, heldSince: HELD_SINCE, state: STATE, sweepgen: SWEEPGEN, freed: FREED,
   freedBits: FREED_BITS, ownFreedBits: OWN_FREED_BITS, allocCount: ALLOC_COUNT, holder: HOLDER, onSet: ON_SET,
-  next: NEXT, prev: PREV, tinyBits: TINY_BITS, specials: SPECIALS, largeType: LARGE_TYPE, divMagic: DIV_MAGIC,
+  next: NEXT, prev: PREV, tinyBits: TINY_BITS, specials: SPECIALS, sampled: SAMPLED, largeType: LARGE_TYPE, divMagic: DIV_MAGIC,
   freeIndexForScan: FREE_INDEX_FOR_SCAN, heapBits: HEAP_BITS,
 } = MSpan.offset;
 const DEAD = SPAN_DEAD;
@@ -202,6 +202,7 @@ export class Spans {
     mem[s + PREV] = 0;
     mem[s + TINY_BITS] = 0;
     mem[s + SPECIALS] = 0;
+    mem[s + SAMPLED] = 0;
     mem[s + LARGE_TYPE] = 0;
     mem[s + DIV_MAGIC] = MAGIC_OF[sizeClass]!;
     mem[s + FREE_INDEX_FOR_SCAN] = NEVER;

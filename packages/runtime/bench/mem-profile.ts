@@ -1,53 +1,51 @@
 /**
  * What sampling for the heap profile costs an allocation of 64 bytes (docs/decisions/0013-profile-sampling.md):
  *
- *     node --conditions=dev packages/runtime/bench/mem-profile.ts [Collected|ByHand|Fresh ...]
+ *     node --conditions=dev packages/runtime/bench/mem-profile.ts
  *
  *     ByHand       free the oldest of 10,000 blocks, allocate its successor
- *     Fresh        allocate blocks of a heap that is used for the first time, until it is nearly full; then of another
+ *     Live         with 64 MiB live: allocate an object, put it in the place of one that is drawn at random
  *     Collected    allocate objects with two pointers, of which nothing is kept; the collector's work on this thread is in the figure
+ *
+ * One process, one heap: the rate is changed to and fro every 20 ms, so that code, memory and the machine's mood are the same for both ways. Processor time; `ratio` is the
+ * throughput with samples over that without, the median of all pairs of slices. `sample-ns` is what one sample costs, its end included, from a heap in which each object is one.
  */
-import { createHeap, f64, ref, struct, type HeapOptions } from "@mallocgc/runtime";
-import { run, time, type Figures } from "@mallocgc/testing";
+import { array, createHeap, f64, ref, struct, type Heap } from "@mallocgc/runtime";
+import { randomFrom, run, type Figures } from "@mallocgc/testing";
 
 const MIB = 1 << 20;
 const BATCH = 256;
 const RING = 10_000;
+/** 64 MiB. */
+const LIVE = 1 << 20;
+const SLICE_MS = 20;
+const PAIRS = 400;
+const DEFAULT_RATE = 512 << 10;
 
-function byHand(options: HeapOptions): Figures {
-  const heap = createHeap({ gc: false, maxBytes: 256 * MIB, ...options });
+interface Program {
+  readonly heap: Heap;
+  /** BATCH operations. */
+  readonly kernel: () => void;
+}
+
+function byHand(): Program {
+  const heap = createHeap({ gc: false, maxBytes: 256 * MIB });
   const ring = Array.from({ length: RING }, () => heap.mallocgc(64));
   let at = 0;
-  return time(() => {
-    for (let i = 0; i < BATCH; i++) {
-      heap.free(ring[at]!);
-      ring[at] = heap.mallocgc(64);
-      at = at + 1 === RING ? 0 : at + 1;
-    }
-  }, BATCH, 600);
+  return {
+    heap,
+    kernel: () => {
+      for (let i = 0; i < BATCH; i++) {
+        heap.free(ring[at]!);
+        ring[at] = heap.mallocgc(64);
+        at = at + 1 === RING ? 0 : at + 1;
+      }
+    },
+  };
 }
 
-function fresh(options: HeapOptions): Figures {
-  const make = () => createHeap({ gc: false, maxBytes: 512 * MIB, ...options });
-  let heap = make();
-  let left = 0;
-  let spent = 0n;
-  const figures = time(() => {
-    if (left < BATCH) {
-      const start = process.hrtime.bigint();
-      heap.close();
-      heap = make();
-      left = (400 * MIB) / 64;
-      spent += process.hrtime.bigint() - start;
-    }
-    for (let i = 0; i < BATCH; i++) heap.mallocgc(64);
-    left -= BATCH;
-  }, BATCH, 600);
-  return { n: figures.n, ns: figures.ns, "heaps-ms": Number(spent) / 1e6 };
-}
-
-function collected(options: HeapOptions): Figures {
-  const heap = createHeap({ maxBytes: 256 * MIB, gcWorkers: 0, ...options });
+function collected(): Program {
+  const heap = createHeap({ maxBytes: 256 * MIB, gcWorkers: 0 });
   const NodeType = struct("Node", {
     get next() {
       return ref(NodeType);
@@ -58,17 +56,59 @@ function collected(options: HeapOptions): Figures {
     a: f64, b: f64, c: f64, d: f64, e: f64, f: f64, g: f64,
   });
   const Node = heap.type(NodeType);
-  return time(() => {
-    for (let i = 0; i < BATCH; i++) heap.alloc(Node);
-    heap.safepoint();
-  }, BATCH, 600);
+  return {
+    heap,
+    kernel: () => {
+      for (let i = 0; i < BATCH; i++) heap.alloc(Node);
+      heap.safepoint();
+    },
+  };
 }
 
-const WAYS: Readonly<Record<string, HeapOptions>> = { off: { memProfileRate: 0 }, default: {}, "64KiB": { memProfileRate: 64 << 10 } };
-const CASES = { ByHand: byHand, Fresh: fresh, Collected: collected };
+function live(): Program {
+  const heap = createHeap({ maxBytes: 512 * MIB, gcWorkers: 0 });
+  const NodeType = struct("Node", { a: f64, b: f64, c: f64, d: f64, e: f64, f: f64, g: f64, h: f64 });
+  const Node = heap.type(NodeType);
+  const Nodes = heap.type(array(ref(NodeType)));
+  const random = randomFrom(1);
+  heap.turn(() => {
+    heap.roots.set("live", heap.alloc(Nodes, LIVE));
+  });
+  return {
+    heap,
+    kernel: () => {
+      const nodes = heap.roots.get("live");
+      for (let i = 0; i < BATCH; i++) Nodes.at.set(nodes, random(LIVE), heap.alloc(Node));
+      heap.safepoint();
+    },
+  };
+}
 
-await run(
-  import.meta.url,
-  Object.fromEntries(Object.entries(CASES).flatMap(([name, measure]) => Object.entries(WAYS).map(([way, options]) => [`${name}/size=64/way=${way}`, () => measure(options)]))),
-  9,
-);
+/** Processor time per operation in one slice at that rate, in ns. */
+function slice({ heap, kernel }: Program, rate: number): number {
+  heap.debug.setMemProfileRate(rate);
+  const before = process.cpuUsage();
+  let n = 0;
+  for (const end = performance.now() + SLICE_MS; performance.now() < end; n += BATCH) kernel();
+  const { user, system } = process.cpuUsage(before);
+  return ((user + system) * 1000) / n;
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
+}
+
+function measure(program: Program): Figures {
+  for (let i = 0; i < 20; i++) slice(program, i % 2 === 0 ? 0 : DEFAULT_RATE);
+  const pairs = Array.from({ length: PAIRS }, (_, i) => {
+    // The first of a pair is now the one, now the other.
+    if (i % 2 === 0) return { off: slice(program, 0), on: slice(program, DEFAULT_RATE) };
+    const on = slice(program, DEFAULT_RATE);
+    return { off: slice(program, 0), on };
+  });
+  const off = median(pairs.map((pair) => pair.off));
+  const every = median(Array.from({ length: 20 }, () => slice(program, 1)));
+  return { n: PAIRS, ns: off, "sampled-ns": median(pairs.map((pair) => pair.on)), ratio: median(pairs.map((pair) => pair.off / pair.on)), "sample-ns": every - off };
+}
+
+await run(import.meta.url, { "MemProfile/size=64/heap=by-hand": () => measure(byHand()), "MemProfile/size=64/heap=live": () => measure(live()), "MemProfile/size=64/heap=collected": () => measure(collected()) }, 3);

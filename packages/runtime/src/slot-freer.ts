@@ -1,7 +1,8 @@
 /**
  * Freeing a slot, whole: the sample of the heap profile if there is one, the bit, the count, and what the freeing thread then owes the central or the page heap.
  *
- * Whether a span has samples is a word of the line that the count is in, so it costs a free nearly nothing to look.
+ * Which slots may have a sample is a word of the line that the count is in, so it costs a free nearly nothing to look. (To look only whether the span has any sample would send
+ * all frees of its other slots under the lock: some 70 for each sample of 64-byte blocks.)
  */
 import type { Specials } from "@mallocgc/gc";
 import { MCache, type Cache, type SlotSink } from "@mallocgc/mcache";
@@ -10,7 +11,7 @@ import type { Heap as PageHeap } from "@mallocgc/mheap";
 import { FREE_DONE, FREE_EMPTY, FREE_LIST, FREE_NOT_LIVE, MSpan, type FreedBits, type SpanPtr } from "@mallocgc/mspan";
 import type { Region } from "@mallocgc/sysmem";
 
-const { spanClass: SPAN_CLASS, elemSize: ELEM_SIZE, specials: SPECIALS } = MSpan.offset;
+const { spanClass: SPAN_CLASS, elemSize: ELEM_SIZE, sampled: SAMPLED } = MSpan.offset;
 const { largeFrees: LARGE_FREES, largeFreeBytes: LARGE_FREE_BYTES } = MCache.offset;
 const DONE = FREE_DONE;
 const EMPTY = FREE_EMPTY;
@@ -40,7 +41,7 @@ export class SlotFreer implements SlotSink {
   /** Frees a slot of any span. False, and nothing changed, when the slot is free already or was never handed out. */
   free(s: SpanPtr, slot: number): boolean {
     const spanClass = this.mem[s + SPAN_CLASS]!;
-    if (this.mem[s + SPECIALS] !== 0) this.samples!.takeProfile(s, slot);
+    if (((this.mem[s + SAMPLED]! >>> (slot & 31)) & 1) !== 0) this.samples!.takeProfile(s, slot);
     const owed = this.freed.free(s, slot, this.central.threshold(spanClass));
     if (owed === NOT_LIVE) return false;
     if (spanClass < 2) {

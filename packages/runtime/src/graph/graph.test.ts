@@ -51,13 +51,13 @@ describe("whyAlive", () => {
       heap.roots.set("the index", index);
       const at = heap.roots.get("the index");
       const buckets = heap.alloc(Nodes, 10);
-      Index.buckets.set(at as never, buckets as never);
+      Index.buckets.set(at, buckets);
       const [a, b, c, d] = [1, 2, 3, 4].map(node) as [number, number, number, number];
-      Nodes.at.set(buckets, 7, a as never);
-      Node.next.set(a as never, b as never);
-      Node.other.set(b as never, c as never);
-      Node.next.set(c as never, a as never);
-      Index.pair.b.at.set(at as never, 2, d as never);
+      Nodes.at.set(buckets, 7, a);
+      Node.next.set(a, b);
+      Node.other.set(b, c);
+      Node.next.set(c, a);
+      Index.pair.b.at.set(at, 2, d);
       expect(heap.debug.whyAlive(c)).toEqual({
         kind: "named",
         root: "the index",
@@ -81,7 +81,7 @@ describe("whyAlive", () => {
     heap.turn(() => {
       const held = node(1);
       const behind = node(2);
-      Node.next.set(held as never, behind as never);
+      Node.next.set(held, behind);
       const handle = heap.root(held);
       expect(heap.debug.whyAlive(heap.at(Node, behind)!)).toMatchObject({ kind: "handle", path: [{ ref: held }, { ref: behind }] });
       handle[Symbol.dispose]();
@@ -102,7 +102,7 @@ describe("whyAlive", () => {
       let last = first;
       for (let i = 1; i < 100_000; i++) {
         const next = node(i);
-        Node.next.set(last as never, next as never);
+        Node.next.set(last, next);
         last = next;
       }
       expect(heap.debug.whyAlive(last)!.path).toHaveLength(100_000);
@@ -112,18 +112,16 @@ describe("whyAlive", () => {
 
 describe("heapSnapshot", () => {
   test("has every object that roots lead to once, with its type's name, size and field names, and what pprof-export writes of it is whole", async () => {
-    const { heap, Index, Node, Nodes, Entries, Entry, node } = scene();
+    const { heap, Index, Nodes, Entries, node } = scene();
     const nodes = heap.turn(() => {
       heap.roots.set("index", heap.new(Index, { name: "some words" }));
       const at = heap.roots.get("index");
-      Index.buckets.set(at as never, heap.alloc(Nodes, 3) as never);
-      Nodes.at.set(Index.buckets.get(at as never) as never, 1, node(5) as never);
+      Index.buckets.set(at, heap.alloc(Nodes, 3));
+      Nodes.at.set(Index.buckets.get(at), 1, node(5));
       const entries = heap.alloc(Entries, 2);
-      Index.entries.set(at as never, entries as never);
-      Entries.at.value.set(entries as never, 1, node(6) as never);
+      Index.entries.set(at, entries);
+      Entries.at.value.set(entries, 1, node(6));
       node(7);
-      void Entry;
-      void Node;
       return heap.debug.heapSnapshot();
     });
     const [root, ...objects] = nodes;

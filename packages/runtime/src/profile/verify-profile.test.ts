@@ -40,6 +40,10 @@ test.each<[string, RegExp, (s: Scene) => void]>([
   }],
   ["more freed than allocated", /more freed, 1000 objects, than allocated/, ({ f64, bucket }) => (f64[((bucket + B.counts) >>> 1) + 1] = 1000)],
   ["bytes that are not those of the objects", /bytes of \d+ objects of \d+/, ({ f64, bucket }) => (f64[((bucket + B.counts) >>> 1) + 2]! += 1)],
+  ["a span's word of samples", /does not show/, ({ p, mem, special }) => {
+    expect(p.layers.spans.state(mem[special + Special.offset.span]! as never)).toBe(1);
+    mem[mem[special + Special.offset.span]! + MSpan.offset.sampled] = 0;
+  }],
   ["a list of buckets without end", /leads astray/, ({ mem, bucket }) => (mem[bucket + B.all] = bucket)],
   ["a list of buckets out of the region", /leads astray/, ({ mem, bucket }) => (mem[bucket + B.all] = mem.length - 3)],
   ["memory beyond the bound", /its bound is 1/, ({ mem, state }) => (mem[state + ProfileState.offset.limit] = 1)],
