@@ -12,8 +12,8 @@ import type { TypeTable } from "../types/type-table.ts";
 /** A type by its address in the region; or one of these. */
 export type TypeId = number;
 export const TYPE_UNKNOWN: TypeId = 0;
-export const TYPE_STRING: TypeId = -1;
-export const TYPE_BYTES: TypeId = -2;
+const TYPE_STRING: TypeId = -1;
+const TYPE_BYTES: TypeId = -2;
 
 /** What a pointer in an object is called, and the type of what it leads to. */
 export interface NamedPointer {
