@@ -18,13 +18,13 @@
  *   no slot is handed out while its object lives, or not cleared;
  *   a weak ref gives nil only when its object is dead, and never a freed one;
  *   what was not reachable when a cycle began is freed when it has ended (unless a weak ref brought it back);
- *   a cycle begins without a mark, a shaded object or work left over; a span that is swept is unswept, and taken by one thread;
+ *   a cycle begins without a mark (but in a span that a P has in its hands), a shaded object or work left over; a span that is swept is unswept, and taken by one thread;
  *   nobody waits for ever.
  *
  *   spin -DOPS0=2 -DOPS1=2 -a gc.pml && cc -O2 -DSAFETY -DCOLLAPSE -o pan pan.c && ./pan -m100000
  *
  * Complete without an error (millions of states; the longest took 36 s and 0.9 GB):
- *   both Ps, operations of each     2 + 2: 18.7; 2 + 1 with HANDLES: 10.7; 1 + 1 with WEAK: 4.9; with ALLOC CYCLES=2: 8.5; with LEAVE too: 10.0
+ *   both Ps, operations of each     2 + 2: 18.7; 2 + 1 with HANDLES: 10.7; 1 + 1 with WEAK: 5.2; with ALLOC CYCLES=2: 8.6; with LEAVE too: 10.0
  *   one P (OPS1=0 TURNS1=0)         3 with MARKER: 2.4; 3 with WEAK ALLOC: 0.9; 2 turns of 2 with ALLOC CYCLES=2: 3.7; 4 with ALLOC LEAVE CYCLES=2, over the root: 1.0
  *   over the root                   (ROOTS_ONLY SECOND_CLEARS) 2 turns of 1, + 1, with HOLDS: 5.5
  *   two markers                     1 + 2 with MARKER KNOWS: 8.8
@@ -54,7 +54,6 @@
  *   -DTAKE_FIRST              a marker announces itself after it has taken work
  *   -DDECIDE_EARLY            what decides is looked at before TERM is stored
  *   -DMARK_UNSEEN             a marker does not look whether marking is under way when it has announced itself
- *   -DWEAK_BEFORE_POLL        a weak ref is read before the poll, and what it leads to is shaded whatever the P has acked
  *   -DNO_TERM, -DREVIVED_LATE a weak ref's revival is not asked for, or only of those after the flush
  *   -DWEAK_UNMARKED_IS_DEAD   a weak ref that sees SWEEP after it has shaded is nil
  *   -DWEAK_UNSWEPT_IS_ALIVE   a weak ref to an unswept object is not nil
@@ -122,6 +121,7 @@ byte markGen;                   /* what it was when the cycle began */
 #define handedOut(x) (slotOf(x) < freeIndex[spanOf(x)] || has(allocBits, x))
 #define allocatedSince(x) (slotOf(x) < freeIndex[spanOf(x)] && !has(allocBits, x) && slotOf(x) >= freeIndexForScan[spanOf(x)])
 #define isLive(x) (has(marks, x) || allocatedSince(x))
+#define inHand(s) (inUse[s] && onSet[s] == 0 && sweepgen[s] != h && sweepgen[s] != h + 3)
 #define hasFreeSlot(s) (freeSlot(s, 0) || freeSlot(s, 1))
 #define freeSlot(s, i) ((i) >= freeIndex[s] && !has(allocBits, (s) * SLOTS + (i) + 1))
 
@@ -546,81 +546,79 @@ inline weakAlive(p) {
   d_step { assert(has(live, new)); a[p] = new; doomed = 0; new = 0 }
 }
 
+/* The word is read after the phase; only in MARK is what it leads to shaded. */
 inline weakGet(p) {
-#ifdef WEAK_BEFORE_POLL
-  new = weak;
-#endif
   plainPhase(p);
   if
   :: barrier(seen) -> poll(p)
   :: else
   fi;
-  seen = 0;
-#ifdef WEAK_BEFORE_POLL
-  poll(p);
-#define shades(p) barrier(phase)
-#else
-  new = weak;
-#define shades(p) barrier(phaseSeen[p])
-#endif
-  if
-  :: new != 0 && shades(p) ->
+  do
+  :: ph(phase) != TERM ->
+     seen = ph(phase);
      if
-     :: isLive(new) -> weakAlive(p)
-     :: else ->
-        shade(p, new);
-        revivedMoved = true;
-        seen = ph(phase);
-#ifndef NO_TERM
+     :: seen == TERM -> goto again
+     :: else
+     fi;
+     new = weak;
+     if
+     :: new == 0 -> break
+     :: else
+     fi;
+     if
+     :: seen == MARK ->
         if
-        :: seen == TERM -> ph(phase) != TERM; seen = ph(phase)
-        :: else
-        fi;
-#endif
-        if
-        :: barrier(seen) -> weakAlive(p)
+        :: isLive(new)
         :: else ->
+           shade(p, new);
+           revivedMoved = true;
+#ifndef NO_TERM
+           if
+           :: ph(phase) == MARK
+           :: else ->
 #ifdef WEAK_UNMARKED_IS_DEAD
-           weakDead()
+              weakDead(); break
+#else
+              goto again
+#endif
+           fi
 #else
            skip
 #endif
         fi
-     fi
-  :: else
-  fi;
-  /* No cycle marks: what the sweep did or will do decides. */
-  do
-  :: new == 0 -> break
-  :: else ->
-     s = spanOf(new);
-     sg = sweepgen[s];
-     if
-     :: sg == h || sg == h + 3 ->
-        new = weak;
-        if
-        :: new != 0 -> weakAlive(p)
-        :: else
-        fi
-     :: sg == h - 1 -> sweepgen[s] != sg
      :: else ->
-#ifdef WEAK_UNSWEPT_IS_ALIVE
-        weakAlive(p)
-#else
-        seen = isLive(new);
-        if
-        :: sweepgen[s] != sg
-        :: else ->
+        /* Whether it outlives the sweep. */
+        do
+        :: s = spanOf(new);
+           sg = sweepgen[s];
            if
-           :: seen -> weakAlive(p)
-           :: else -> weakDead()
-           fi
-        fi
+           :: sg == h || sg == h + 3 -> seen = true; break
+           :: sg == h - 1 -> sweepgen[s] != sg
+           :: else ->
+              seen = isLive(new);
+#ifdef WEAK_UNSWEPT_IS_ALIVE
+              seen = true;
 #endif
-     fi
+              if
+              :: sweepgen[s] == sg -> break
+              :: else
+              fi
+           fi
+        od;
+        if
+        :: seen
+        :: else -> weakDead(); break
+        fi
+     fi;
+     if
+     :: weak == new -> weakAlive(p)
+     :: else -> new = 0
+     fi;
+     break;
+again:  skip
   od;
   seen = 0;
-  d_step { s = 0; sg = 0 }
+  d_step { new = 0; s = 0; sg = 0 }
 }
 #endif
 
@@ -809,7 +807,7 @@ proctype Driver() {
      d_step {
        cycle++;
        markGen = h;
-       assert(marks == 0);
+       assert((inHand(0) || (marks & (bit(1) | bit(2))) == 0) && (inHand(1) || (marks & (bit(3) | bit(4))) == 0));
        assert(greyBuffer[0] == 0 && greyBuffer[1] == 0);
        assert(fullList == 0)
      };
@@ -894,11 +892,12 @@ again:  skip
 #ifdef SWEEP_CACHED
      :: atomic { inUse[1] && sweepgen[1] == h + 1 -> s = 1 }; sweep(1); sweepgen[1] = h + 3
 #endif
-     :: p == PS && (!inUse[0] || sweepgen[0] == h || sweepgen[0] == h + 3) && (!inUse[1] || sweepgen[1] == h || sweepgen[1] == h + 3) -> break
+     :: p == PS && onSet[0] != setOf(h - 2) && onSet[1] != setOf(h - 2) -> break
      od;
      p = 0;
      d_step {
-       assert(doomed == 0);
+       /* A P may have a span in its hands still, and sweep it: before it acks ARM. */
+       assert(doomed == 0 || inHand(0) || inHand(1));
        setPhase(OFF)
      }
   :: else -> break

@@ -49,7 +49,6 @@ describe.skipIf(!canCheckModels())("the model of the collector", () => {
     { fault: "TAKE_FIRST", program: ["OPS0=2", ...ALONE, "MARKER"] },
     { fault: "DECIDE_EARLY", program: ["OPS0=2", "OPS1=1", ...OVER_THE_ROOT] },
     { fault: "MARK_UNSEEN", program: ["OPS0=1", "OPS1=2", "MARKER", "KNOWS"] },
-    { fault: "WEAK_BEFORE_POLL", program: ["OPS0=2", "TURNS0=2", ...ALONE, "WEAK", "CYCLES=2"] },
     { fault: "NO_TERM", program: ["OPS0=1", "OPS1=1", "WEAK"] },
     { fault: "REVIVED_LATE", program: ["OPS0=1", "OPS1=1", "WEAK"] },
     { fault: "WEAK_UNMARKED_IS_DEAD", program: ["OPS0=1", "OPS1=1", "WEAK"] },

@@ -302,32 +302,28 @@ export class Mutator implements Barrier {
   /**
    * The object that a weak ref's word leads to, kept alive for this turn; 0 when it has died. Go's makeStrongFromWeak.
    *
-   * The word is read after the poll, so that this P can rely on what it has acked. Has it acked that stores shade, then the sweep before was over when the word was read, and what it
-   * leads to was kept by it. Read earlier, it may lead to memory that was swept and given away meanwhile: nothing to shade.
+   * The word is read after the phase. In MARK all sweeping was over before (whoever sweeps acks ARM after that), so what the word leads to was kept by it, and may be shaded. In any
+   * other phase nothing need be shaded: up to ARM, because the cycle will wait for this turn's end; and in SWEEP marking is over.
    */
   makeStrongFromWeak(word: number): number {
     const mem = this.mem;
     this.poll();
-    // Both pair with the sweep, which clears the word before it gives the slot away: if the address is still there, the answer was about our object, and not about another in its place.
-    const addr = Atomics.load(mem, word) >>> 0;
-    if (addr === 0 || !(this.barrierOn() ? this.revive(addr) : this.survives(addr))) return 0;
-    return Atomics.load(mem, word) >>> 0 === addr ? addr : 0;
-  }
-
-  /** Has the cycle under way mark an object that the last sweep has kept. Whether it did not come too late: marking may be over, and this P not have noticed it. */
-  private revive(addr: number): boolean {
-    const mem = this.mem;
     for (;;) {
       const phase = phaseOf(Atomics.load(mem, this.phaseAt));
-      if (phase === SWEEP) return this.survives(addr);
+      const addr = Atomics.load(mem, word) >>> 0;
+      if (addr === 0) return 0;
       // The decision is some instructions of the driver away.
       if (phase === TERM) continue;
-      if (this.isAlive(addr)) return true;
-      this.shadeValue(addr);
-      // Pairs with the driver: it stores TERM, then loads this; here it is added to, then the phase is loaded.
-      Atomics.add(mem, this.gc + REVIVED, 1);
-      const now = phaseOf(Atomics.load(mem, this.phaseAt));
-      if (now === ARM || now === MARK) return true;
+      if (phase !== MARK) {
+        if (!this.survives(addr)) return 0;
+      } else if (!this.isAlive(addr)) {
+        this.shadeValue(addr);
+        // Pairs with the driver: it stores TERM, then loads this; here it is added to, then the phase is loaded.
+        Atomics.add(mem, this.gc + REVIVED, 1);
+        if (phaseOf(Atomics.load(mem, this.phaseAt)) !== MARK) continue;
+      }
+      // The sweep clears the word before it gives the slot away: if the address is still there, the answer was about our object, and not about another in its place.
+      return Atomics.load(mem, word) >>> 0 === addr ? addr : 0;
     }
   }
 
@@ -336,7 +332,7 @@ export class Mutator implements Barrier {
     return s !== 0 && this.marks.isAlive(s, this.spans.slotOf(s, addr));
   }
 
-  /** From SWEEP until this P has acked ARM: whether the object outlives the sweep. Its span may be unswept, being swept, or swept; if pages are used again, the answer is about another object. */
+  /** From SWEEP to ARM: whether the object outlives the sweep. Its span may be unswept, being swept, or swept; if its pages are used again, the answer is about another object. */
   private survives(addr: number): boolean {
     const mem = this.mem;
     for (;;) {

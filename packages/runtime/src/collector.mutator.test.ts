@@ -211,12 +211,32 @@ describe("an object that only a weak ref leads to", () => {
     inTurn(p, () => { expect([revives(p, p.node()), d.word("revived")]).toEqual([true, 0]); });
   });
 
-  test("is alive in ARM, when nothing is marked yet, for this turn", () => {
+  test("is alive in ARM, acked or not, and need not be shaded: the cycle waits for this turn's end", () => {
     const { d, p } = scene();
     const addr = inTurn(p, () => p.node());
+    p.collector.mutator.enter();
+    p.collector.mutator.poll = (): void => { d.to(STEP_ARM); };
+    expect([revives(p, addr), d.phase, d.word("revived"), grey(p)]).toEqual([true, "arm", 0, []]);
+    Reflect.deleteProperty(p.collector.mutator, "poll");
+    p.collector.mutator.poll();
+    expect([revives(p, addr), gcWord(p, "phaseSeen") === d.word("phase"), d.word("revived"), grey(p)]).toEqual([true, true, 0, []]);
+  });
+
+  test("is dead in ARM, if a thread still has its span in its hands and has not swept it", () => {
+    const { d, p } = scene();
+    const dead = inTurn(p, () => p.node());
+    p.layers.releaseAll();
+    d.to(STEP_SWEEP);
+    const { central, pages, sweeper } = p.layers;
+    const span = pages.spanOf(dead);
+    expect(central.takeThisForSweep(span, { tryAcquire: () => true } as never)).toBe(true);
+    d.finish();
     d.to(STEP_ARM);
     p.collector.mutator.enter();
-    expect([revives(p, addr), d.word("revived"), grey(p)]).toEqual([true, 1, [addr]]);
+    expect([revives(p, dead), d.word("revived"), grey(p)]).toEqual([false, 0, []]);
+    sweeper!.tryAcquire(span);
+    sweeper!.sweep(span);
+    central.uncacheSpan(span);
   });
 
   test("is revived in MARK: shaded, counted, and there after the cycle with all it leads to", () => {
@@ -258,24 +278,15 @@ describe("an object that only a weak ref leads to", () => {
     expect([revives(p, kept), isThere(p, dead)]).toEqual([true, false]);
   });
 
-  test("is looked up after the poll: what is swept and given away meanwhile is not shaded", () => {
+  test("is looked up after the phase: what is swept and given away before that is not shaded", () => {
     const { d, p } = scene();
     const addr = inTurn(p, () => p.node());
-    d.to(STEP_ARM);
+    d.to(STEP_DRAIN);
     const { mutator } = p.collector;
     mutator.enter();
     const word = wordWith(p, addr);
     mutator.poll = (): void => void Atomics.store(p.mem, word, 0);
     expect([mutator.makeStrongFromWeak(word), d.word("revived"), grey(p)]).toEqual([0, 0, []]);
-  });
-
-  test("is alive in an ARM that this P has not acked, and not shaded: what is at the address may be another object by then", () => {
-    const { d, p } = scene();
-    const addr = inTurn(p, () => p.node());
-    const { mutator } = p.collector;
-    mutator.enter();
-    mutator.poll = (): void => { d.to(STEP_ARM); };
-    expect([revives(p, addr), d.phase, d.word("revived"), grey(p)]).toEqual([true, "arm", 0, []]);
   });
 
   test("whose pages are gone is dead", () => {

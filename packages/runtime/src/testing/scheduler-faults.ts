@@ -11,7 +11,7 @@
  *
  * Nothing in the code knows of this: what is private there is described here once more, as far as it is needed.
  */
-import { GcProcessor, GcRecord, ONE_TURN, IN_TURN, PHASE_ARM, PHASE_MARK, PHASE_SWEEP, STEP_ARM, STEP_MARK, phaseOf, type Handshake } from "@mallocgc/gc";
+import { GcProcessor, GcRecord, ONE_TURN, IN_TURN, PHASE_ARM, PHASE_MARK, STEP_ARM, STEP_MARK, phaseOf, type Handshake } from "@mallocgc/gc";
 import { MSpan, type SpanPtr } from "@mallocgc/mspan";
 import { allSpans } from "../all-spans.ts";
 import { ANYTHING, type Profile } from "./scheduler-profiles.ts";
@@ -32,7 +32,7 @@ interface MutatorInside {
   shadeValue(addr: number): void;
   storeRefSlow(addr: number, value: number): void;
   compareExchangeRef(addr: number, expected: number, value: number): number;
-  revive(addr: number): boolean;
+  makeStrongFromWeak(word: number): number;
   isAlive(addr: number): boolean;
   survives(addr: number): boolean;
 }
@@ -92,12 +92,18 @@ function keepBuffer(p: TestP): void {
 /** Weak refs whose object is given out without another look at the phase. */
 function reviveUnseen(p: TestP, gc: number): void {
   const m = mutatorOf(p);
-  m.revive = (addr): boolean => {
-    if (phaseOf(Atomics.load(p.mem, gc + G.phase)) === PHASE_SWEEP) return m.survives(addr);
-    if (m.isAlive(addr)) return true;
-    m.shadeValue(addr);
-    Atomics.add(p.mem, gc + G.revived, 1);
-    return true;
+  m.makeStrongFromWeak = (word): number => {
+    m.poll();
+    const phase = phaseOf(Atomics.load(p.mem, gc + G.phase));
+    const addr = Atomics.load(p.mem, word) >>> 0;
+    if (addr === 0) return 0;
+    if ((phase & 1) === 0 || phase === PHASE_ARM) {
+      if (!m.survives(addr)) return 0;
+    } else if (!m.isAlive(addr)) {
+      m.shadeValue(addr);
+      Atomics.add(p.mem, gc + G.revived, 1);
+    }
+    return Atomics.load(p.mem, word) >>> 0 === addr ? addr : 0;
   };
 }
 
