@@ -19,6 +19,7 @@
  *   a weak ref gives nil only when its object is dead, and never a freed one;
  *   what was not reachable when a cycle began is freed when it has ended (unless a weak ref brought it back);
  *   a cycle begins without a mark (but in a span that a P has in its hands), a shaded object or work left over; a span that is swept is unswept, and taken by one thread;
+ *   no span falls out of every set; between cycles no cached span is stale;
  *   nobody waits for ever.
  *
  *   spin -DOPS0=2 -DOPS1=2 -a gc.pml && cc -O2 -DSAFETY -DCOLLAPSE -o pan pan.c && ./pan -m100000
@@ -122,10 +123,12 @@ byte markGen;                   /* what it was when the cycle began */
 #define allocatedSince(x) (slotOf(x) < freeIndex[spanOf(x)] && !has(allocBits, x) && slotOf(x) >= freeIndexForScan[spanOf(x)])
 #define isLive(x) (has(marks, x) || allocatedSince(x))
 #define inHand(s) (inUse[s] && onSet[s] == 0 && sweepgen[s] != h && sweepgen[s] != h + 3)
+#define kept(s) (!inUse[s] || onSet[s] != 0 || mcache[0] == s || mcache[1] == s)
 #define hasFreeSlot(s) (freeSlot(s, 0) || freeSlot(s, 1))
 #define freeSlot(s, i) ((i) >= freeIndex[s] && !has(allocBits, (s) * SLOTS + (i) + 1))
 
 /* The record of a P. */
+byte gone;                      /* Ps whose program is done */
 bool running[PS];               /* turn is odd */
 bool parity[PS];                /* the next bit of turn */
 bool claimed[PS];               /* in the turn word too: the driver acts for the P, which is in no turn */
@@ -704,7 +707,8 @@ proctype Mutator(byte p; byte nops; byte nturns) {
        ops = 0; a[p] = 0; b[p] = 0; running[p] = false; parity[p] = !parity[p]
      }
   :: else -> break
-  od
+  od;
+  gone++
 }
 
 /* ---- Markers. ---- */
@@ -898,11 +902,13 @@ again:  skip
      d_step {
        /* A P may have a span in its hands still, and sweep it: before it acks ARM. */
        assert(doomed == 0 || inHand(0) || inHand(1));
+       assert((mcache[0] == NONE -> true : sweepgen[mcache[0]] == h + 3) && (mcache[1] == NONE -> true : sweepgen[mcache[1]] == h + 3));
        setPhase(OFF)
      }
   :: else -> break
   od;
-  finished = true
+  finished = true;
+  gone == PS -> assert(kept(0) && kept(1))
 }
 
 init {

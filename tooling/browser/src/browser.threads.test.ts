@@ -151,12 +151,12 @@ describe.skipIf(missing !== undefined)(suite, () => {
     expect(complaints).toEqual([]);
   });
 
-  test("a page loads runtime and the seven layers below it, and nothing else", async () => {
+  test("a page loads runtime and the eight layers below it, and nothing else", async () => {
     const complaints = await visit(PLAIN, "/", async (page, site) => {
       await page.evaluate('import("@mallocgc/runtime")');
       const files = [...site.served.values()];
       const layers = [...new Set(files.map(({ path }) => path.split("/")[2]!))].sort();
-      expect(layers).toEqual(["gc", "mcache", "mcentral", "mheap", "mspan", "runtime", "sizeclass", "sysmem"]);
+      expect(layers).toEqual(["gc", "mcache", "mcentral", "mheap", "mspan", "runtime", "scavenger", "sizeclass", "sysmem"]);
       const kib = (key: "bytes" | "gzipBytes", of = files): string => (of.reduce((n, file) => n + file[key], 0) / 1024).toFixed(1);
       for (const layer of layers) {
         const of = files.filter(({ path }) => path.startsWith(`/@mallocgc/${layer}/`));

@@ -47,7 +47,7 @@ const ROOT = new URL("../../../", import.meta.url);
 /** The root of the project. */
 export const ROOT_FOLDER: string = fileURLToPath(ROOT);
 const PAGES = new URL("pages/", import.meta.url);
-const PACKAGES = ["sysmem", "sizeclass", "mspan", "mheap", "mcentral", "mcache", "gc", "runtime"];
+const PACKAGES = ["sysmem", "sizeclass", "mspan", "mheap", "mcentral", "mcache", "scavenger", "gc", "runtime"];
 
 const NONCE = "of-this-test";
 /** The strictest policy under which the packages work: their kernels are WebAssembly. */

@@ -91,6 +91,7 @@ export class TestP {
 
   /** This P leaves. */
   detach(): void {
+    this.collector.idle.stop();
     this.collector.roots.leave();
     this.collector.turns.close();
     this.collector.mutator.claimSelf();

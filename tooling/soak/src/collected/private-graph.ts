@@ -8,7 +8,7 @@
  *     cleanups            are called once, when the object is out of reach
  *     finalizers          likewise, with the object, which some of them put back into the graph
  */
-import type { Cleanup, Handle, Heap, Scope, Weak } from "@mallocgc/runtime";
+import { HeapExhaustedError, type Cleanup, type Handle, type Heap, type Scope, type Weak } from "@mallocgc/runtime";
 import { SoakFailure } from "../failure.ts";
 import type { Rng } from "../rng.ts";
 import { LIST, PAIR, drawn, kindOf } from "./identity.ts";
@@ -423,7 +423,13 @@ export class PrivateGraph {
       const target = this.expectSlot(v, i);
       if (target !== undefined) this.visit(target, "what a finalizer's object keeps");
     }
-    if (drawn(v.id, 7, 3) === 0) this.putRoot(drawn(v.id, 8, ROOTS), v);
+    if (drawn(v.id, 7, 3) !== 0) return;
+    try {
+      this.putRoot(drawn(v.id, 8, ROOTS), v);
+    } catch (error) {
+      // There may be no room for a root; then the object goes.
+      if (!(error instanceof HeapExhaustedError)) throw error;
+    }
   }
 
   private forgetDead(): void {
