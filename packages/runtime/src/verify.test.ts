@@ -20,7 +20,7 @@ const MIB = 1 << 20;
 
 /** A heap with something of everything in it. */
 class Scene {
-  readonly heap: Heap = createHeap({ gc: false, maxBytes: 16 * MIB, maxThreads: 4 });
+  readonly heap: Heap = createHeap({ gc: false, memProfileRate: 0, maxBytes: 16 * MIB, maxThreads: 4 });
   readonly layers: Layers = (this.heap as unknown as { layers: Layers }).layers;
   readonly mem: Int32Array = this.heap.i32;
   /** Held by this thread; of its slots some are freed, some merged, some never handed out. */
