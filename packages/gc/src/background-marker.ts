@@ -20,6 +20,8 @@ import { wakeWorkers } from "./wake.ts";
 const { phase: PHASE, marking: MARKING, workSeq: WORK_SEQ, bgCredit: BG_CREDIT, idleMarkers: IDLE_MARKERS, markUs: MARK_US, idleUs: IDLE_US } = GcRecord.offset;
 
 const { marking: P_MARKING } = GcProcessor.offset;
+/** Scan work, in bytes, after which a marker hands in the credit for it: as much as an assist does. (Go: 2000; here each time is a call of the kernel.) */
+const CREDIT_QUANTUM: number = 16 << 10;
 
 /** One thread's background marking. */
 export class BackgroundMarker {
@@ -44,24 +46,50 @@ export class BackgroundMarker {
     const { mem, gc, marker } = this;
     if (mem[gc + MARKING] === 0 || marker.nothingToTake()) return 0;
     const start = performance.now();
-    const done = this.drain(budget);
-    if (done > 0) this.credit.add(done);
+    const done = this.markForCredit(budget);
     Atomics.add(mem, gc + (this.idle ? IDLE_US : MARK_US), Math.round((performance.now() - start) * 1000));
     if (Atomics.load(mem, gc + IDLE_MARKERS) > 0 && !marker.nothingToTake()) wakeWorkers(mem, gc);
     return done;
   }
 
+  /** Hands credit in by and by: who finds none has to mark himself. */
+  private markForCredit(budget: number): number {
+    const { credit, marker } = this;
+    let done = 0;
+    if (this.announce()) {
+      for (let n = -1; n !== 0 && done < budget; done += n) {
+        n = marker.drain(Math.min(CREDIT_QUANTUM, budget - done));
+        if (n > 0) credit.add(n);
+      }
+      marker.flushLocal();
+    }
+    this.signOff();
+    return done;
+  }
+
   /** Takes work and does about `budget` bytes of it, announced; returns how much. Nothing unless marking is under way. */
   drain(budget: number): number {
-    const { mem, gc, at, marker } = this;
+    const { marker } = this;
+    let done = 0;
+    if (this.announce()) {
+      done = marker.drain(budget);
+      marker.flushLocal();
+    }
+    this.signOff();
+    return done;
+  }
+
+  /** Whether this thread may mark: until it signs off, then. */
+  private announce(): boolean {
+    const { mem, gc, at } = this;
     // Pairs with the driver's loads, see above.
     Atomics.add(mem, gc + WORK_SEQ, 1);
     Atomics.store(mem, at + P_MARKING, 1);
     // Pairs with the driver's stores. In MARK it stays so until this P signs off; in TERM the driver is about to see the announcement, and there is another time.
-    const mayScan = phaseOf(Atomics.load(mem, gc + PHASE)) === PHASE_MARK;
-    const done = mayScan ? marker.drain(budget) : 0;
-    if (mayScan) marker.flushLocal();
-    Atomics.store(mem, at + P_MARKING, 0);
-    return done;
+    return phaseOf(Atomics.load(mem, gc + PHASE)) === PHASE_MARK;
+  }
+
+  private signOff(): void {
+    Atomics.store(this.mem, this.at + P_MARKING, 0);
   }
 }

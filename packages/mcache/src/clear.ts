@@ -25,7 +25,8 @@ export class Clearer {
       return;
     }
     const f64 = this.f64;
-    const to = (addr + nbytes) / 8;
-    for (let i = addr / 8; i < to; i++) f64[i] = 0;
+    const from = addr >>> 3;
+    const to = from + (nbytes >>> 3);
+    for (let i = from; i < to; i++) f64[i] = 0;
   }
 }

@@ -38,8 +38,7 @@ interface MutatorInside {
 }
 
 interface CollectorInside {
-  readonly background: { readonly at: number; drain(budget: number): number };
-  readonly marker: { drain(budget: number): number; flushLocal(): void };
+  readonly background: { readonly at: number; announce(): boolean };
 }
 
 interface CycleInside {
@@ -109,15 +108,11 @@ function reviveUnseen(p: TestP, gc: number): void {
 
 /** Markers that do not look at the phase when they have announced themselves. */
 function markUnseen(p: TestP, gc: number): void {
-  const { background, marker } = p.collector as unknown as CollectorInside;
-  const { marking } = P;
-  background.drain = (budget): number => {
+  const { background } = p.collector as unknown as CollectorInside;
+  background.announce = (): boolean => {
     Atomics.add(p.mem, gc + G.workSeq, 1);
-    Atomics.store(p.mem, background.at + marking, 1);
-    const done = marker.drain(budget);
-    marker.flushLocal();
-    Atomics.store(p.mem, background.at + marking, 0);
-    return done;
+    Atomics.store(p.mem, background.at + P.marking, 1);
+    return true;
   };
 }
 
