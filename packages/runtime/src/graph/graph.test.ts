@@ -113,9 +113,10 @@ describe("whyAlive", () => {
 describe("heapSnapshot", () => {
   test("has every object that roots lead to once, with its type's name, size and field names, and what pprof-export writes of it is whole", async () => {
     const { heap, Index, Nodes, Entries, node } = scene();
+    let at = 0;
     const nodes = heap.turn(() => {
       heap.roots.set("index", heap.new(Index, { name: "some words" }));
-      const at = heap.roots.get("index");
+      at = heap.roots.get("index");
       Index.buckets.set(at, heap.alloc(Nodes, 3));
       Nodes.at.set(Index.buckets.get(at), 1, node(5));
       const entries = heap.alloc(Entries, 2);
@@ -129,6 +130,7 @@ describe("heapSnapshot", () => {
     const byName = (name: string) => objects.filter((object) => object.name === name);
     expect(objects.map((object) => object.name).sort()).toEqual(["Index", "Node", "Node", "[]*Node", "[]Entry", "str"]);
     const index = byName("Index")[0]!;
+    expect(index.id, "an address of 32 bits would be no id").toBe(at >>> 2);
     expect(root!.edges[0]!.to).toBe(index.id);
     expect(index.edges.map((edge) => edge.name).sort()).toEqual(["buckets", "entries", "name"]);
     expect(byName("[]*Node")[0]!.edges).toEqual([{ type: "element", name: 1, to: expect.any(Number) }]);
