@@ -1,7 +1,7 @@
 /** The demo from start to end: list, count, index, report, answer, drop, report. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { encodeProfile, unsampleProfile } from "@mallocgc/pprof-export";
+import { type PprofExportError, type PprofServer, encodeProfile, unsampleProfile } from "@mallocgc/pprof-export";
 import { type DemoOptions, UsageError } from "./arguments.ts";
 import { asAnswer, countByHand, difference } from "./check.ts";
 import { MEMORY_COMMAND, prompt } from "./prompt.ts";
@@ -12,7 +12,7 @@ import type { MemorySample } from "./report/memory-series.ts";
 import type { IndexReport, ProfileReport, QueryLine, RunReport } from "./report/report.ts";
 import { compactSizes } from "./report/request-sizes.ts";
 import { MEMORY_HEAD, dropText, giveBackText, indexText, memoryLine, profileText, queryText } from "./report/text.ts";
-import { type Address, type DemoServer, serve } from "./serve.ts";
+import { type Address, serve } from "./serve.ts";
 import { Session, TOP_FILES } from "./session.ts";
 import { everyFile, listFiles, markdownAndTypeScript } from "./text/files.ts";
 import { termsOf } from "./text/tokenizer.ts";
@@ -84,14 +84,14 @@ export async function run(options: DemoOptions): Promise<number> {
 }
 
 /** An address that is taken is said, and no reason to stop. */
-async function serveIfFree(session: Session, address: Address | undefined): Promise<DemoServer | undefined> {
+async function serveIfFree(session: Session, address: Address | undefined): Promise<PprofServer | undefined> {
   if (address === undefined) return undefined;
   try {
     const server = await serve(session.heap, address);
     process.stderr.write(`Profile: go tool pprof ${server.url}debug/pprof/heap\nMetrics: ${server.url}metrics\n`);
     return server;
   } catch (error) {
-    const { message } = error as Error;
+    const { message } = (error as PprofExportError).cause as Error;
     process.stderr.write(`Nothing is served: ${address.host}:${address.port} cannot be listened on (${message}); the demo goes on. Give another with --listen [HOST:]PORT, or --no-listen.\n`);
     return undefined;
   }

@@ -7,11 +7,10 @@
  *
  * Requests for foreign host names are refused, or a web page could read the answers by DNS rebinding.
  */
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { registerPrometheus } from "@mallocgc/metrics/prometheus";
-import { guarded, pprofHandler, toNodeListener } from "@mallocgc/pprof-export";
+import { guarded, pprofHandler, serveHandler, type PprofServer } from "@mallocgc/pprof-export";
 import type { Heap } from "@mallocgc/runtime";
+import { profileSource } from "@mallocgc/runtime/pprof";
 import { Registry, collectDefaultMetrics } from "prom-client";
 
 /** Where to listen. Port 0: any that is free. */
@@ -23,16 +22,9 @@ export interface Address {
 /** Go's usual port, on loopback. */
 export const DEFAULT_ADDRESS: Address = { host: "127.0.0.1", port: 6060 };
 
-/** A server that keeps no process alive. */
-export interface DemoServer {
-  /** `http://127.0.0.1:6060/` */
-  readonly url: string;
-  close(): Promise<void>;
-}
-
-/** Serves the heap until it is closed. Rejects with the system's error when the address is taken or cannot be bound. */
-export async function serve(heap: Heap, { host, port }: Address): Promise<DemoServer> {
-  const pprof = pprofHandler({ heapProfile: () => heap.debug.memProfile(), gc: () => heap.gc() }, { memStats: () => heap.readMemStats() });
+/** Serves the heap until it is closed. @throws PprofExportError `ERR_PPROF_LISTEN`, its cause the system's error, when the address is taken or cannot be bound. */
+export function serve(heap: Heap, { host, port }: Address): Promise<PprofServer> {
+  const pprof = pprofHandler(profileSource(heap), { memStats: () => heap.readMemStats() });
   const registry = new Registry();
   registerPrometheus(registry, () => heap.metrics());
   collectDefaultMetrics({ register: registry });
@@ -46,18 +38,5 @@ export async function serve(heap: Heap, { host, port }: Address): Promise<DemoSe
     },
     { hosts: [host] },
   );
-  const server = createServer(toNodeListener(handler)).unref();
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, resolve);
-  });
-  const name = host.includes(":") ? `[${host}]` : host;
-  return {
-    url: `http://${name}:${(server.address() as AddressInfo).port}/`,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => { resolve(); });
-        server.closeAllConnections();
-      }),
-  };
+  return serveHandler(handler, { host, port });
 }

@@ -57,7 +57,7 @@ export class AssistCredit {
     Atomics.store(this.mem, this.word, 0);
   }
 
-  /** A marker hands in bytes that it has scanned, every {@link GC_CREDIT_SLACK} or so. */
+  /** A marker hands in bytes that it has scanned (background-marker.ts says how often; Go: every {@link GC_CREDIT_SLACK}). */
   add(scanWork: number): void {
     // Pairs with the subtraction in steal.
     Atomics.add(this.mem, this.word, scanWork >>> UNIT_SHIFT);

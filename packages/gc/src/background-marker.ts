@@ -46,36 +46,27 @@ export class BackgroundMarker {
     const { mem, gc, marker } = this;
     if (mem[gc + MARKING] === 0 || marker.nothingToTake()) return 0;
     const start = performance.now();
-    const done = this.markForCredit(budget);
+    const done = this.drain(budget, this.credit);
     Atomics.add(mem, gc + (this.idle ? IDLE_US : MARK_US), Math.round((performance.now() - start) * 1000));
     if (Atomics.load(mem, gc + IDLE_MARKERS) > 0 && !marker.nothingToTake()) wakeWorkers(mem, gc);
     return done;
   }
 
-  /** Hands credit in by and by: who finds none has to mark himself. */
-  private markForCredit(budget: number): number {
-    const { credit, marker } = this;
+  /**
+   * Takes work and does about `budget` bytes of it, announced; returns how much. Nothing unless marking is under way. `credit` gets its part by and by: who finds none has to
+   * mark himself.
+   */
+  drain(budget: number, credit?: AssistCredit): number {
+    const { mem, at, marker } = this;
     let done = 0;
     if (this.announce()) {
-      for (let n = -1; n !== 0 && done < budget; done += n) {
+      for (let n = CREDIT_QUANTUM; n >= CREDIT_QUANTUM && done < budget; done += n) {
         n = marker.drain(Math.min(CREDIT_QUANTUM, budget - done));
-        if (n > 0) credit.add(n);
+        credit?.add(n);
       }
       marker.flushLocal();
     }
-    this.signOff();
-    return done;
-  }
-
-  /** Takes work and does about `budget` bytes of it, announced; returns how much. Nothing unless marking is under way. */
-  drain(budget: number): number {
-    const { marker } = this;
-    let done = 0;
-    if (this.announce()) {
-      done = marker.drain(budget);
-      marker.flushLocal();
-    }
-    this.signOff();
+    Atomics.store(mem, at + P_MARKING, 0);
     return done;
   }
 
@@ -87,9 +78,5 @@ export class BackgroundMarker {
     Atomics.store(mem, at + P_MARKING, 1);
     // Pairs with the driver's stores. In MARK it stays so until this P signs off; in TERM the driver is about to see the announcement, and there is another time.
     return phaseOf(Atomics.load(mem, gc + PHASE)) === PHASE_MARK;
-  }
-
-  private signOff(): void {
-    Atomics.store(this.mem, this.at + P_MARKING, 0);
   }
 }

@@ -6,7 +6,7 @@ export { pprofHandler, type PprofHandler, type PprofHandlerOptions } from "./han
 export { heapSnapshot, type SnapshotEdge, type SnapshotNode } from "./heap-snapshot.ts";
 export type { SnapshotEdgeType, SnapshotNodeType } from "./heap-snapshot-meta.ts";
 export { legacyText } from "./legacy-text.ts";
-export { listen, type ListenOptions, type PprofServer } from "./listen.ts";
+export { listen, serveHandler, type ListenOptions, type PprofServer } from "./listen.ts";
 export type { MemStatsFigures } from "./mem-stats-lines.ts";
 export { toNodeListener } from "./node-listener.ts";
 export { encodeProfile, type HeapProfileName } from "./profile-proto.ts";

@@ -2,7 +2,7 @@
 import type { AddressInfo } from "node:net";
 import { PprofExportError } from "./errors.ts";
 import { guarded, type GuardOptions } from "./guard.ts";
-import { pprofHandler, type PprofHandlerOptions } from "./handler.ts";
+import { pprofHandler, type PprofHandler, type PprofHandlerOptions } from "./handler.ts";
 import { toNodeListener } from "./node-listener.ts";
 import type { ProfileSource } from "./records.ts";
 
@@ -14,7 +14,7 @@ export interface ListenOptions extends PprofHandlerOptions, GuardOptions {
 }
 
 export interface PprofServer extends AsyncDisposable {
-  /** Where the pages are: `http://127.0.0.1:6060/debug/pprof/`. */
+  /** Where the pages are: `http://127.0.0.1:6060/debug/pprof/`; of `serveHandler`, where the server is: `http://127.0.0.1:6060/`. */
   readonly url: string;
   readonly port: number;
   /** Ends requests that wait (`seconds=N`) as well. */
@@ -30,7 +30,16 @@ export async function listen(source: ProfileSource, options: ListenOptions = {})
   const { port = 6060, host = "127.0.0.1", hosts = [], token } = options;
   if (!Number.isInteger(port) || port < 0 || port > 65535) throw new PprofExportError("ERR_PPROF_OPTION", `port is ${port}: 0 to 65535`);
   const handler = guarded(pprofHandler(source, options), { hosts: [...hosts, host], ...(token === undefined ? {} : { token }) });
+  const server = await serveHandler(handler, { port, host });
+  return { ...server, url: `${server.url}debug/pprof/` };
+}
 
+/**
+ * Serves a handler of your own, which checks nobody unless it is `guarded`: for the profiles and other pages at one address. The server keeps no process alive.
+ *
+ * @throws PprofExportError `ERR_PPROF_LISTEN` when the address is taken or cannot be bound.
+ */
+export async function serveHandler(handler: PprofHandler, { port, host }: { readonly port: number; readonly host: string }): Promise<PprofServer> {
   const { createServer } = await import("node:http");
   const server = createServer(toNodeListener(handler)).on("connection", (socket) => socket.unref()).unref();
   await new Promise<void>((resolve, reject) => {
@@ -46,5 +55,5 @@ export async function listen(source: ProfileSource, options: ListenOptions = {})
       server.close(() => resolve());
       server.closeAllConnections();
     });
-  return { url: `http://${host.includes(":") ? `[${host}]` : host}:${bound}/debug/pprof/`, port: bound, close, [Symbol.asyncDispose]: close };
+  return { url: `http://${host.includes(":") ? `[${host}]` : host}:${bound}/`, port: bound, close, [Symbol.asyncDispose]: close };
 }

@@ -279,12 +279,8 @@ export class Collector implements CollectorHooks {
     if (mem[gc + G.limiting] === 0 || mem[gc + G.marking] === 0) {
       if (this.isOverLimitedGoal()) this.helpUnderLimit();
       else this.drive(STEP_BUDGET, STEP_MS);
-    } else if (this.cycle.tryDrive()) {
-      try {
-        this.cycle.relimit();
-      } finally {
-        this.cycle.stopDriving();
-      }
+    } else {
+      this.inSeat(() => { this.cycle.relimit(); });
     }
   }
 
@@ -315,9 +311,14 @@ export class Collector implements CollectorHooks {
   /** Gives memory back in the background, if that is due. */
   private scavenge(): void {
     const { scavenger } = this.layers.scavenging;
-    if (scavenger.dueIn !== 0 || !this.cycle.tryDrive()) return;
+    if (scavenger.dueIn === 0) this.inSeat(() => { scavenger.step(); });
+  }
+
+  /** Does it in the driver's seat, if that is free. */
+  private inSeat(work: () => void): void {
+    if (!this.cycle.tryDrive()) return;
     try {
-      scavenger.step();
+      work();
     } finally {
       this.cycle.stopDriving();
     }

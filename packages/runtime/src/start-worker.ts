@@ -1,5 +1,6 @@
 /** Starts background threads: Node's workers where there is Node, web workers elsewhere, none where neither is to be had. */
 import type { HeapHandle } from "./join.ts";
+import { nodeModule } from "./node-module.ts";
 
 /** What is used of `node:worker_threads`. */
 interface NodeWorkers {
@@ -15,10 +16,9 @@ interface WebWorker {
   postMessage(message: unknown): void;
 }
 
-/** `node:worker_threads`, found without an import that a browser or bundler would see; undefined where there is none. */
+/** `node:worker_threads`; undefined where there is none. */
 export function nodeWorkers(): NodeWorkers | undefined {
-  const proc = (globalThis as { process?: { getBuiltinModule?: (id: string) => unknown } }).process;
-  return proc?.getBuiltinModule?.("node:worker_threads") as NodeWorkers | undefined;
+  return nodeModule("node:worker_threads") as NodeWorkers | undefined;
 }
 
 /**

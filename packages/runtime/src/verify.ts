@@ -15,9 +15,8 @@
  * ends: the bits of a record are read only if its shape is right, a list is followed no further than its records are span records, and after some
  * hundred reports it says no more.
  */
-import type { Cycle } from "@mallocgc/gc";
+import { verifySpecials, type Cycle, type Specials } from "@mallocgc/gc";
 import { CLASS_TO_PAGES, CLASS_TO_SIZE, NUM_SIZE_CLASSES, NUM_SPAN_CLASSES, TINY_SPAN_CLASS } from "@mallocgc/sizeclass";
-import { verifySpecials, type Specials } from "@mallocgc/gc";
 import { MCache } from "@mallocgc/mcache";
 import { MCentral, NUM_SETS, reuseThreshold } from "@mallocgc/mcentral";
 import { PageCacheRec, SpanCacheRec } from "@mallocgc/mheap";

@@ -33,7 +33,7 @@ export function eslintConfig(root: string): Config {
           {
             patterns: [
               // `NAME/face`: what `exports` leads to, for a peer that not everybody has. Deeper is inside.
-              { regex: "^@mallocgc/(?!metrics/[a-z-]+$)[^/]+/.", message: "A package has one face: import from '@mallocgc/NAME'." },
+              { regex: "^@mallocgc/(?!metrics/[a-z-]+$|runtime/pprof$)[^/]+/.", message: "A package has one face: import from '@mallocgc/NAME'." },
               { regex: "^\\.\\.?/(.*/)?(src|dist)/", message: "A relative import stays inside its package: import from '@mallocgc/NAME'." },
             ],
           },

@@ -8,7 +8,7 @@
  *
  * An object with a finalizer is no root, but what it reaches is kept: it is walked from last, as a root of kind "finalizer" that leads to what it points to.
  */
-import { ObjectMap, loadRef, type Specials } from "@mallocgc/gc";
+import { loadRef, type ObjectMap, type Specials } from "@mallocgc/gc";
 import { MSpan } from "@mallocgc/mspan";
 import type { Collector } from "../collector.ts";
 import type { Layers } from "../layers.ts";
@@ -56,7 +56,7 @@ export class HeapGraph {
     this.layers = layers;
     this.collector = collector;
     this.specials = collector.specials;
-    this.objects = new ObjectMap(layers.region, layers.spans);
+    this.objects = collector.objects;
     this.mem = layers.region.i32;
     this.names = new TypeNames(types);
   }

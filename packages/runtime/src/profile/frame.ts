@@ -9,3 +9,8 @@ export interface Frame {
   /** From 1; 0 when not known. */
   readonly column: number;
 }
+
+/** A text that only equal frames have. */
+export function frameKey({ functionName, fileName, line, column }: Frame): string {
+  return `${functionName}\n${fileName}\n${line}:${column}`;
+}

@@ -4,7 +4,7 @@
  * In use of one profile less in use of the other, estimated from the samples as Go's pprof does: an object of n bytes is sampled with probability 1 - exp(-n / rate), and
  * counts for as many as that says. Sorted by growth in bytes, the largest first; what did not grow is left out.
  */
-import type { Frame } from "./frame.ts";
+import { frameKey, type Frame } from "./frame.ts";
 import type { HeapProfile, MemProfileRecord } from "./mem-profile.ts";
 
 /** Growth under one stack, of all sizes, by all threads that have the stack. */
@@ -21,7 +21,7 @@ export function leaksBetween(now: HeapProfile, since?: HeapProfile): Leak[] {
   const growth = new Map<string, { stack: readonly Frame[]; bytes: number; objects: number }>();
   const add = ({ records, rate }: HeapProfile, sign: 1 | -1): void => {
     for (const record of records) {
-      const key = record.stack.map(({ functionName, fileName, line, column }) => `${functionName}\n${fileName}\n${line}:${column}`).join("\n");
+      const key = record.stack.map(frameKey).join("\n");
       let sums = growth.get(key);
       if (sums === undefined) growth.set(key, (sums = { stack: record.stack, bytes: 0, objects: 0 }));
       const scale = sign * scaleOf(record, rate);

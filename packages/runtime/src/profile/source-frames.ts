@@ -3,6 +3,7 @@
  *
  * Maps are asked when a profile is read, by the thread that reads it, whoever has allocated: the files are the same for all.
  */
+import { nodeModule } from "../node-module.ts";
 import type { Frame } from "./frame.ts";
 
 /** A source map, as Node's `module.SourceMap` has it. Lines and columns from 0. */
@@ -25,14 +26,10 @@ interface NodeUrls {
   fileURLToPath(url: string): string;
 }
 
-function node(id: string): unknown {
-  return (globalThis as { process?: { getBuiltinModule?: (id: string) => unknown } }).process?.getBuiltinModule?.(id);
-}
-
 /** What turns frames into those of the source. Equal frames in, the same frame out. */
 export function sourceFrames(lookup: SourceMapLookup | undefined): (frame: Frame) => Frame {
-  const modules = node("node:module") as NodeModules | undefined;
-  const urls = node("node:url") as NodeUrls | undefined;
+  const modules = nodeModule("node:module") as NodeModules | undefined;
+  const urls = nodeModule("node:url") as NodeUrls | undefined;
   const mapOf: SourceMapLookup = lookup ?? ((fileName) => modules?.findSourceMap(fileName));
   const known = new Map<Frame, Frame>();
   return (frame) => {

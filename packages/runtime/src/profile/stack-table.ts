@@ -6,7 +6,7 @@
  */
 import type { Mutexes, Ptr, Region } from "@mallocgc/sysmem";
 import { RANK_PROFILE } from "@mallocgc/sysmem";
-import type { Frame } from "./frame.ts";
+import { frameKey, type Frame } from "./frame.ts";
 import type { ProfileMemory } from "./profile-memory.ts";
 import { ProfileBucket, ProfileFrame, ProfileState, ProfileString, type BucketPtr } from "./profile-record.ts";
 
@@ -112,9 +112,10 @@ export class StackTable {
     return frames.every((frame, i) => mem[bucket + ProfileBucket.words + i] === frame);
   }
 
-  private frameLocked({ functionName, fileName, line, column }: Frame): Ptr {
+  private frameLocked(of: Frame): Ptr {
     const mem = this.mem;
-    const key = `${functionName}\n${fileName}\n${line}:${column}`;
+    const { functionName, fileName, line, column } = of;
+    const key = frameKey(of);
     const known = this.frames.get(key);
     if (known !== undefined) return known;
     const fn = this.stringLocked(functionName);
