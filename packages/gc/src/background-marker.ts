@@ -23,6 +23,13 @@ const { marking: P_MARKING } = GcProcessor.offset;
 /** Scan work, in bytes, after which a marker hands in the credit for it: as much as an assist does. (Go: 2000; here each time is a call of the kernel.) */
 const CREDIT_QUANTUM: number = 16 << 10;
 
+/** The P whose record is `at` has done with marking: who sleeps because of it, or because there was nothing to take, looks again. */
+export function signOff(mem: Int32Array, gc: Ptr, at: Ptr): void {
+  // Pairs with the loads of the driver.
+  Atomics.store(mem, at + P_MARKING, 0);
+  if (Atomics.load(mem, gc + IDLE_MARKERS) !== 0) wakeWorkers(mem, gc);
+}
+
 /** One thread's background marking. */
 export class BackgroundMarker {
   /** Whether this thread marks because it has nothing else to do: that time takes nothing from the program. */
@@ -48,7 +55,6 @@ export class BackgroundMarker {
     const start = performance.now();
     const done = this.drain(budget, this.credit);
     Atomics.add(mem, gc + (this.idle ? IDLE_US : MARK_US), Math.round((performance.now() - start) * 1000));
-    if (Atomics.load(mem, gc + IDLE_MARKERS) > 0 && !marker.nothingToTake()) wakeWorkers(mem, gc);
     return done;
   }
 
@@ -57,7 +63,7 @@ export class BackgroundMarker {
    * mark himself.
    */
   drain(budget: number, credit?: AssistCredit): number {
-    const { mem, at, marker } = this;
+    const { mem, gc, at, marker } = this;
     let done = 0;
     if (this.announce()) {
       for (let n = CREDIT_QUANTUM; n >= CREDIT_QUANTUM && done < budget; done += n) {
@@ -66,7 +72,7 @@ export class BackgroundMarker {
       }
       marker.flushLocal();
     }
-    Atomics.store(mem, at + P_MARKING, 0);
+    signOff(mem, gc, at);
     return done;
   }
 

@@ -24,6 +24,7 @@
 import type { Cache, Tiny } from "@mallocgc/mcache";
 import { MSpan, type Marks, type SpanPtr, type Spans } from "@mallocgc/mspan";
 import type { Ptr, Region } from "@mallocgc/sysmem";
+import { signOff } from "./background-marker.ts";
 import { GREY_ENTRIES, GcProcessor, GcRecord } from "./gc-record.ts";
 import type { Marker } from "./marker.ts";
 import { PHASE_ARM, PHASE_MARK, PHASE_OFF, PHASE_SWEEP, PHASE_TERM, phaseOf } from "./phase.ts";
@@ -227,8 +228,7 @@ export class Mutator implements Barrier {
     }
     // Not before: if this thread dies on the way, who takes over marks them again.
     mem[this.at + GREY_LEN] = 0;
-    // Pairs with the driver's look, as the store that announced it.
-    Atomics.store(mem, this.at + MARKING, 0);
+    signOff(mem, this.gc, this.at);
   }
 
   /**
