@@ -50,8 +50,17 @@ export const WORK_QUEUE: usize = 3392;
 export const WORK_FOUND: usize = 12288;
 export const WORK_STACK: usize = 22592;
 export const WORK_LANES: usize = 39040;
+export const WORK_DEFERRED: usize = 39056;
 export const WORK_HITS: usize = 39104;
 export const WORK_WHITE: usize = 40128;
+
+// A marker's area for pointers that are put off.
+export const AREA_N: usize = 0;
+export const AREA_AT: usize = 4;
+export const AREA_END: usize = 8;
+export const AREA_COUNTS: usize = 64;
+export const AREA_OFF: usize = 4160;
+export const AREA_SORTED: usize = 528512;
 
 // A work buffer.
 export const BUF_NEXT: usize = 0;

@@ -33,15 +33,17 @@
  * record was filled in and cleared before it is given up. What leads to no span, or to no slot of it, is counted, noted, and left alone.
  */
 import {
+  AREA_AT, AREA_END,
   SPAN_DIV_MAGIC, SPAN_ELEM_SIZE, SPAN_FREED_BITS, SPAN_HEAP_BITS, SPAN_LARGE_TYPE, SPAN_NELEMS, SPAN_NPAGES, SPAN_SPAN_CLASS, SPAN_START_ADDR,
   TYPE_ELEM_SIZE, TYPE_KIND, TYPE_MASK, TYPE_PTR_WORDS,
-  WORK_BAD_POINTERS, WORK_BATCH, WORK_BUSY, WORK_MARKED_BYTES, WORK_COMPRESS, WORK_EXCLUSIVE, WORK_FOUND, WORK_LAST_BAD, WORK_MAP_PAGES,
+  WORK_BAD_POINTERS, WORK_BATCH, WORK_BUSY, WORK_MARKED_BYTES, WORK_COMPRESS, WORK_DEFERRED, WORK_EXCLUSIVE, WORK_FOUND, WORK_LAST_BAD, WORK_MAP_PAGES,
   WORK_N, WORK_MARKED_OBJECTS, WORK_OTHERS, WORK_PAGE_MAP, WORK_QUEUE, WORK_RESOLVED, WORK_SCAN_WORK, WORK_STACK, WORK_TOUCHED,
 } from "./layout";
 import { hit, leftEnd, passedWords, passes } from "./passes";
-import { STEP_MAX, addEmpty, balance, flushLocal, pushEntry, refill, reserve } from "./work";
+import { CHUNK, enoughOff, putOff, sortOff } from "./deferred";
+import { STEP_MAX, addEmpty, balance, giveAll, pushEntry, refill, reserve } from "./work";
 
-export { addEmpty, flushLocal, reserve };
+export { addEmpty, reserve };
 
 const PAGE_SHIFT: u32 = 13;
 /** The most entries of a batch. */
@@ -146,11 +148,11 @@ function bad(work: usize, p: u32): void {
 }
 
 /**
- * Resolves and marks what was found: the words from the record's list of found ones to `end`, at most `STEP_MAX`. The stack has room. A resolved
+ * Resolves and marks what was found: the words from `first` to `end`, at most `STEP_MAX`. The stack has room. A resolved
  * pointer is four words: the object, its mark word, the bit's number there and 32 if it is noscan, the slot's size.
  */
 @inline
-function markFound(shared: bool, work: usize, end: usize): void {
+function markFound(shared: bool, work: usize, first: usize, end: usize): void {
   const map = <usize>load<u32>(work, WORK_PAGE_MAP) << 2;
   const mapPages = load<u32>(work, WORK_MAP_PAGES);
   const resolved = work + WORK_RESOLVED;
@@ -159,7 +161,7 @@ function markFound(shared: bool, work: usize, end: usize): void {
   let touched: u32 = 0;
   let objects: u32 = 0;
   let bytes: u64 = 0;
-  for (let from = work + WORK_FOUND; from < end; from += RESOLVE << 2) {
+  for (let from = first; from < end; from += RESOLVE << 2) {
     const to = min(end, from + (RESOLVE << 2));
     let r = resolved;
     for (let at = from; at < to; at += 4) {
@@ -213,8 +215,19 @@ function markFound(shared: bool, work: usize, end: usize): void {
 
 /** `markFound` in the mode of this marker, for what is not hot enough to have a copy of its own. */
 function markFoundByMode(work: usize, end: usize): void {
-  if (load<u32>(work, WORK_EXCLUSIVE)) markFound(false, work, end);
-  else markFound(true, work, end);
+  if (load<u32>(work, WORK_EXCLUSIVE)) markFound(false, work, work + WORK_FOUND, end);
+  else markFound(true, work, work + WORK_FOUND, end);
+}
+
+/** Marks the next chunk of what is sorted; if there is none, sorts if `sorting`, or if enough is put off. The stack has room. False when there was nothing to do. */
+function nextChunk(shared: bool, work: usize, area: usize, sorting: bool): bool {
+  const at = <usize>load<u32>(area, AREA_AT);
+  const last = <usize>load<u32>(area, AREA_END);
+  if (at == last) return (sorting || enoughOff(area)) && sortOff(area);
+  const end = min(last, at + (CHUNK << 2));
+  markFound(shared, work, at, end);
+  store<u32>(area, <u32>end, AREA_AT);
+  return true;
 }
 
 /** Picks the pointers among the words of [from, to), which begin at word `w` of a pattern of `ptrWords` words, the pattern's end or `to`, whichever comes first. */
@@ -286,7 +299,7 @@ function scanTyped(work: usize, entry: u32): u32 {
   const end = array
     ? pickArray(work, type, first, from, to)
     : pickPattern(work, type, (from - first) >>> 2, load<u32>(type, TYPE_PTR_WORDS), from, to, found);
-  markFoundByMode(work, end);
+  if (!putOff(work, end)) markFoundByMode(work, end);
   return <u32>to - from;
 }
 
@@ -433,7 +446,7 @@ function scanBatch(shared: bool, work: usize): u32 {
       b = at;
     }
     if (end > found + (FOUND_ENOUGH << 2) || at >= b) {
-      markFound(shared, work, end);
+      if (wasDense || !putOff(work, end)) markFound(shared, work, found, end);
       end = found;
       if (!reserve(work)) {
         for (; at < b; at += 12) pushEntry(work, load<u32>(at));
@@ -454,6 +467,7 @@ function scanBatch(shared: bool, work: usize): u32 {
 
 @inline
 function drainIn(shared: bool, work: usize, budget: u64): i32 {
+  const area = <usize>load<u32>(work, WORK_DEFERRED);
   let scanned: u64 = 0;
   let result = DRAIN_BUDGET;
   while (scanned < budget) {
@@ -461,9 +475,13 @@ function drainIn(shared: bool, work: usize, budget: u64): i32 {
       result = DRAIN_NEEDS_BUFFERS;
       break;
     }
-    if (load<u32>(work, WORK_N) == 0 && !refill(work)) {
-      result = DRAIN_EMPTY;
-      break;
+    if (area != 0 && (load<u32>(work, WORK_N) == 0 || enoughOff(area)) && nextChunk(shared, work, area, false)) continue;
+    if (load<u32>(work, WORK_N) == 0) {
+      if (!refill(work)) {
+        if (area != 0 && nextChunk(shared, work, area, true)) continue;
+        result = DRAIN_EMPTY;
+        break;
+      }
     }
     if (shared) balance(work);
     scanned += <u64>scanBatch(shared, work);
@@ -481,6 +499,17 @@ export function drain(work: usize, budget: u32): i32 {
   const result = load<u32>(work, WORK_EXCLUSIVE) ? drainIn(false, work, budget) : drainIn(true, work, budget);
   store<u32>(work, 0, WORK_BUSY);
   return result;
+}
+
+/** Gives all that is here to the full list; what is put off is marked first. False when a buffer is needed and there is none: the rest is still here. */
+export function flushLocal(work: usize): bool {
+  const area = <usize>load<u32>(work, WORK_DEFERRED);
+  if (area != 0) {
+    do {
+      if (!reserve(work)) return false;
+    } while (nextChunk(load<u32>(work, WORK_EXCLUSIVE) == 0, work, area, true));
+  }
+  return giveAll(work);
 }
 
 /** Marks what the `nwords` words at `addr` point at, as roots. Returns how many words were taken; fewer when a buffer is needed and there is none. */

@@ -91,7 +91,7 @@ export function reserve(work: usize): bool {
 }
 
 /** Gives everything on the marker's stack to the full list. False when there were not enough buffers: the rest is still on the stack. */
-export function flushLocal(work: usize): bool {
+export function giveAll(work: usize): bool {
   for (let n = load<u32>(work, WORK_N); n != 0; n = load<u32>(work, WORK_N)) {
     if (!giveOldest(work, min(n, BUF_CAPACITY))) return false;
   }

@@ -12,14 +12,16 @@
  */
 import type { Ptr, Region } from "@mallocgc/sysmem";
 import { AssistCredit } from "./assist-credit.ts";
-import { GcProcessor, GcRecord } from "./gc-record.ts";
+import { GcProcessor, GcRecord, UNIT } from "./gc-record.ts";
 import type { Marker } from "./marker.ts";
 import { PHASE_MARK, phaseOf } from "./phase.ts";
 import { wakeWorkers } from "./wake.ts";
 
-const { phase: PHASE, marking: MARKING, workSeq: WORK_SEQ, bgCredit: BG_CREDIT, idleMarkers: IDLE_MARKERS, markUs: MARK_US, idleUs: IDLE_US } = GcRecord.offset;
+const { phase: PHASE, marking: MARKING, workSeq: WORK_SEQ, bgCredit: BG_CREDIT, idleMarkers: IDLE_MARKERS, markUs: MARK_US, idleUs: IDLE_US, heapLive: HEAP_LIVE } = GcRecord.offset;
 
 const { marking: P_MARKING } = GcProcessor.offset;
+/** From this many live bytes on pointers are put off: smaller heaps are in the caches for a good part, and 1 MiB is much for them. */
+const LARGE_HEAP: number = 64 << 20;
 /** Scan work, in bytes, after which a marker hands in the credit for it: as much as an assist does. (Go: 2000; here each time is a call of the kernel.) */
 const CREDIT_QUANTUM: number = 16 << 10;
 
@@ -32,6 +34,8 @@ export function signOff(mem: Int32Array, gc: Ptr, at: Ptr): void {
 
 /** One thread's background marking. */
 export class BackgroundMarker {
+  /** Whether this thread may have memory for pointers that are put off: it marks for long at a time, so that many come together. */
+  mayDefer = false;
   /** Whether this thread marks because it has nothing else to do: that time takes nothing from the program. */
   idle = false;
   private readonly mem: Int32Array;
@@ -52,6 +56,7 @@ export class BackgroundMarker {
   run(budget: number): number {
     const { mem, gc, marker } = this;
     if (mem[gc + MARKING] === 0 || marker.nothingToTake()) return 0;
+    if (this.mayDefer && mem[gc + HEAP_LIVE]! * UNIT >= LARGE_HEAP) marker.deferPointers();
     const start = performance.now();
     const done = this.drain(budget, this.credit);
     Atomics.add(mem, gc + (this.idle ? IDLE_US : MARK_US), Math.round((performance.now() - start) * 1000));

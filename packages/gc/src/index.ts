@@ -36,4 +36,4 @@ export { SpanSweeper, type SpecialSweeper, type SweepKernel } from "./sweeper.ts
 export { TIME_BUCKET_BOUNDS, TIME_BUCKETS, TimeHistogramRecord, addTimes, type TimeCounts } from "./time-histogram.ts";
 export { CLAIMED, IN_TURN, ONE_TURN, inTurn } from "./turn-word.ts";
 export { wakeWorkers } from "./wake.ts";
-export { WorkLists, WorkRecord } from "./work-record.ts";
+export { DeferredPointers, WorkLists, WorkRecord } from "./work-record.ts";

@@ -252,6 +252,107 @@ test("a record left busy by a thread that died says so once", () => {
   expect(marker.takeBroken()).toBe(false);
 });
 
+describe("pointers that are put off", () => {
+  /** An array of so many refs, in a random order, to objects of 64 bytes that each point at another at random; every third ref is to a leaf, every fourth twice. */
+  function fan(heap: MarkerHeap, n: number): { array: TestObject; nodes: TestObject[] } {
+    const random = randomFrom(n);
+    const array = heap.typed(8 + n * 4, heap.type(true, [true], 4), n);
+    const nodes = Array.from({ length: n }, (_, i) => (i % 3 === 0 ? heap.small(64, []) : heap.small(64, [true, true])));
+    for (let i = 0; i < n; i++) {
+      const to = nodes[random(n)]!;
+      heap.link(array, i, to, 4 * random(16));
+      if (i % 4 === 0 && i + 1 < n) heap.link(array, ++i, to, 0);
+    }
+    for (const node of nodes) node.refs.forEach((_, ref) => { if (random(2) === 0) heap.link(node, ref, nodes[random(n)]!, 4 * random(16)); });
+    return { array, nodes };
+  }
+
+  test.each([
+    { n: 100, budget: ALL }, { n: 3000, budget: 1 }, { n: 3000, budget: 20_000 }, { n: 300_000, budget: ALL },
+  ])("are marked, all of them: an array of $n refs, budget $budget", ({ n, budget }) => {
+    for (const shared of [true, false]) {
+      const heap = MarkerHeap.create(64 << 20, shared);
+      const { array } = fan(heap, n);
+      const marker = heap.marker();
+      marker.deferPointers();
+      markAll(heap, marker, [array], budget);
+      const expected = reachable([array]);
+      expect(marker.markedObjects).toBe(expected.size);
+      expect(heap.marked()).toEqual(expected);
+      expect([marker.pending, marker.badPointers, marker.nothingToTake()]).toEqual([0, 0, true]);
+    }
+  });
+
+  test("count as in hand until flushLocal has marked them: another marker finds all work on the list", () => {
+    const heap = MarkerHeap.create(32 << 20);
+    const { array } = fan(heap, 20_000);
+    const [first, second] = [heap.marker(0), heap.marker(1)];
+    first.deferPointers();
+    first.markOne(array.addr);
+    first.drain(4000);
+    const marked = first.markedObjects;
+    expect(first.pending).toBeGreaterThan(900);
+    first.flushLocal();
+    expect(first.pending).toBe(0);
+    expect(first.markedObjects).toBeGreaterThan(marked);
+    while (second.drain(ALL) > 0);
+    expect(heap.marked()).toEqual(reachable([array]));
+  });
+
+  test("are forgotten by discard", () => {
+    const heap = MarkerHeap.create(32 << 20);
+    const marker = heap.marker();
+    marker.deferPointers();
+    marker.markOne(fan(heap, 20_000).array.addr);
+    marker.drain(4000);
+    const marked = marker.markedObjects;
+    marker.discard();
+    expect(marker.pending).toBe(0);
+    marker.flushLocal();
+    expect(marker.markedObjects).toBe(marked);
+  });
+
+  test("are marked without memory for buffers, too: what is dropped is said", () => {
+    const heap = MarkerHeap.create(64 << 20);
+    const { array } = fan(heap, 150_000);
+    const marker = heap.marker();
+    marker.deferPointers();
+    heap.buffers = 0;
+    markAll(heap, marker, [array]);
+    while (marker.takeOverflow()) {
+      for (const s of heap.all) {
+        marker.rescanMarked(s);
+        while (marker.drain(ALL) > 0);
+      }
+    }
+    expect(heap.marked()).toEqual(reachable([array]));
+  });
+
+  test("where there is no memory for them, are marked at once", () => {
+    const heap = MarkerHeap.create(32 << 20);
+    const { array } = fan(heap, 3000);
+    const marker = heap.marker();
+    heap.buffers = 100;
+    marker.deferPointers();
+    marker.markOne(array.addr);
+    marker.drain(4000);
+    expect(marker.markedObjects).toBeGreaterThan(500);
+    markAll(heap, marker, [array]);
+    expect(heap.marked()).toEqual(reachable([array]));
+  });
+
+  test("that lead nowhere are counted and noted", () => {
+    const heap = MarkerHeap.create(32 << 20);
+    const { array } = fan(heap, 3000);
+    heap.region.i32[array.refs[17]! >>> 2] = 0xfffffff8 | 0;
+    heap.region.i32[array.refs[18]! >>> 2] = 4096;
+    const marker = heap.marker();
+    marker.deferPointers();
+    markAll(heap, marker, [array]);
+    expect(marker.badPointers).toBe(2);
+  });
+});
+
 test("the state of a span is not asked: the page map alone decides", () => {
   const heap = MarkerHeap.create();
   const object = heap.small(64, [true]);

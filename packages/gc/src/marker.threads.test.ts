@@ -8,14 +8,14 @@ import type { MarkerJob } from "./testing/marker.worker.ts";
 const GATE = 16;
 const AT_WORK = 32;
 
-test.each([{ budget: 100 }, { budget: 1e9 }])("two threads that mark at once mark what a naive walk reaches, each object once (budget $budget)", async ({ budget }) => {
+test.each([{ budget: 100 }, { budget: 1e9 }, { budget: 1e9, defer: true }, { budget: 20_000, defer: true }])("two threads that mark at once mark what a naive walk reaches, each object once (budget $budget, pointers put off: $defer)", async ({ budget, defer = false }) => {
   const seed = randomInt(1, 2 ** 31);
   console.log(`marker threads seed=${seed}`);
   const heap = MarkerHeap.create(64 << 20);
   const objects = randomGraph(heap, 12_000, seed);
   const marker = heap.marker(0);
   const workers = await Promise.all([0, 1].map(async (id) => {
-    const workerData: MarkerJob = { memory: heap.region.memory, id, budget, gate: GATE, atWork: AT_WORK };
+    const workerData: MarkerJob = { memory: heap.region.memory, id, budget, defer, gate: GATE, atWork: AT_WORK };
     const worker = new Worker(new URL("./testing/marker.worker.ts", import.meta.url), { workerData, execArgv: ["--conditions=dev"] });
     await once(worker, "message");
     return worker;

@@ -12,14 +12,15 @@ import type { PageMap } from "@mallocgc/mheap";
 import type { SpanPtr } from "@mallocgc/mspan";
 import { loadKernel, type Addr, type Ptr, type Region } from "@mallocgc/sysmem";
 import { MARK_KERNEL } from "./mark-kernel.ts";
-import { WORK_BUF_ALLOC, WorkLists, WorkRecord } from "./work-record.ts";
+import { DeferredPointers, WORK_BUF_ALLOC, WorkLists, WorkRecord } from "./work-record.ts";
 
 const {
   lists: LISTS, pageMap: PAGE_MAP, mapPages: MAP_PAGES, exclusive: EXCLUSIVE, mayDrop: MAY_DROP, n: N, busy: BUSY,
   scanWork: SCAN_WORK, markedBytes: MARKED_BYTES, markedObjects: MARKED_OBJECTS, badPointers: BAD_POINTERS, lastBad: LAST_BAD, compress: COMPRESS,
-  lanes: LANES, hits: HITS, white: WHITE,
+  lanes: LANES, deferred: DEFERRED, hits: HITS, white: WHITE,
 } = WorkRecord.offset;
 const { full: FULL, overflow: OVERFLOW } = WorkLists.offset;
+const { n: OFF_N, at: OFF_AT, end: OFF_END, counts: OFF_HEADER } = DeferredPointers.offset;
 
 /** What the kernel's `drain` returns when it needs a buffer; 0 is that nothing is left, 1 that the budget is spent. */
 const DRAIN_NEEDS_BUFFERS = 2;
@@ -104,19 +105,31 @@ export class Marker {
     return this.scanWork - before;
   }
 
-  /** Hands all that is left to other markers, and to this one's next call. */
+  /** Hands all that is left to other markers, and to this one's next call. What was put off is marked first. */
   flushLocal(): void {
     while (this.kernel.flushLocal(this.workAddr) === 0) this.moreBuffers();
   }
 
-  /** Entries in this marker's own hands. */
+  /** From now on pointers that lead all over the heap are put off and marked in the order of addresses (kernel/deferred.ts), if there is memory for that. */
+  deferPointers(): void {
+    const { mem, work } = this;
+    if (mem[work + DEFERRED] === 0) mem[work + DEFERRED] = this.allocBuffers(DeferredPointers.words * 4);
+  }
+
+  /** Entries, and pointers put off, in this marker's own hands. */
   get pending(): number {
-    return this.mem[this.work + N]!;
+    const { mem, work } = this;
+    const area = mem[work + DEFERRED]! >>> 2;
+    const deferred = area === 0 ? 0 : mem[area + OFF_N]! + ((mem[area + OFF_END]! - mem[area + OFF_AT]!) >>> 2);
+    return mem[work + N]! + deferred;
   }
 
   /** Forgets what is left: the cycle is over. */
   discard(): void {
-    this.mem[this.work + N] = 0;
+    const { mem, work } = this;
+    const area = mem[work + DEFERRED]! >>> 2;
+    if (area !== 0) mem.fill(0, area, area + OFF_HEADER);
+    mem[work + N] = 0;
   }
 
   /** Whether the full list is empty. What this marker has on its stack does not count. */

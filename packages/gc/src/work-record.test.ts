@@ -3,12 +3,12 @@ import { HEAP_BITS_PER_PAGE, MSpan, SPAN_CLASS_TO_NELEMS, heapBitsBytes } from "
 import { CLASS_TO_PAGES, CLASS_TO_SIZE } from "@mallocgc/sizeclass";
 import { PAGE_SIZE, type RecordLayout } from "@mallocgc/sysmem";
 import { expect, test } from "vitest";
-import { WorkLists, WorkRecord } from "./work-record.ts";
+import { DeferredPointers, WorkLists, WorkRecord } from "./work-record.ts";
 
 const SOURCE = await readFile(new URL("../kernel/layout.ts", import.meta.url), "utf8");
-const CONSTANTS = [...SOURCE.matchAll(/^export const (SPAN|LISTS|WORK)_([A-Z0-9_]+): usize = (\d+);$/gm)];
+const CONSTANTS = [...SOURCE.matchAll(/^export const (SPAN|LISTS|WORK|AREA)_([A-Z0-9_]+): usize = (\d+);$/gm)];
 
-const LAYOUTS: Readonly<Record<string, RecordLayout>> = { SPAN: MSpan, LISTS: WorkLists, WORK: WorkRecord };
+const LAYOUTS: Readonly<Record<string, RecordLayout>> = { SPAN: MSpan, LISTS: WorkLists, WORK: WorkRecord, AREA: DeferredPointers };
 
 test.each(CONSTANTS.map(([, record, name, value]) => ({ record: record!, name: name!, value: Number(value) })))(
   "the kernels' $record $name is where the record has it",

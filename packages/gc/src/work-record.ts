@@ -4,6 +4,7 @@
  *      WorkRecord            one for each P: where the page map and the lists are, counters, and areas that the kernel works in
  *      WorkLists             one for each heap: full and empty work buffers, and whether work was lost for want of a buffer
  *      work buffer           2048 bytes: next, n, then 510 entries
+ *      DeferredPointers      one for a background thread of a large heap: what it has found and marks later, in the order of addresses
  *
  *      | header, counters | compress | batch | others | resolved | queue | found | stack | lanes, hits, white |        a WorkRecord: 40 KiB
  *
@@ -54,10 +55,27 @@ const workFields = {
   found: { access: "owner", words: 2576, doc: "pointers found but not resolved" },
   stack: { access: "owner", words: 4112, doc: "entries, and room for one store beyond" },
   lanes: { access: "const", words: 4, doc: "1, 2, 4, 8: the heap bit of each of four words" },
-  trash: { access: "owner", words: 12, doc: "padding; its last byte is the hit of what points out of the span" },
+  deferred: { access: "owner", doc: "byte address of its DeferredPointers; 0 when it has none" },
+  trash: { access: "owner", words: 11, doc: "padding; its last byte is the hit of what points out of the span" },
   hits: { access: "owner", words: 256, doc: "a byte for each slot of the span that is passed over: 0xff when something points at it. Zero between two calls" },
   white: { access: "owner", words: 256, doc: "a byte for each slot: 0xff when it is neither marked nor scanned" },
 } as const;
+
+/** Pointers that an area holds of those that wait, and again of those that are sorted; then room for one store beyond. */
+const DEFERRED_WORDS: number = (1 << 17) + 16;
+
+const deferredFields = {
+  n: { access: "owner", doc: "pointers that wait to be sorted" },
+  at: { access: "owner", doc: "byte address of the next sorted one to be marked" },
+  end: { access: "owner", doc: "where the sorted ones end" },
+  line0: { access: "const", words: 13, doc: "padding" },
+  counts: { access: "owner", words: 1024, doc: "of each bucket while it sorts" },
+  off: { access: "owner", words: DEFERRED_WORDS, doc: "pointers that wait, in the order found" },
+  sorted: { access: "owner", words: DEFERRED_WORDS, doc: "pointers in the order of addresses" },
+} as const;
+
+/** A marker's area for pointers that are put off (kernel/deferred.ts): 1 MiB, which only background threads of large heaps have. */
+export const DeferredPointers: RecordLayout<keyof typeof deferredFields> = record("gcDeferred", 1040 + 2 * DEFERRED_WORDS, deferredFields);
 
 /** The layout of what a marker has: whole cache lines. */
 export const WorkRecord: RecordLayout<keyof typeof workFields> = record("gcWork", 10288, workFields);

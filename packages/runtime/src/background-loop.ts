@@ -10,7 +10,7 @@
  */
 import { ADVANCE_IDLE, ADVANCE_WAITING, ADVANCE_WORKED, GcRecord } from "@mallocgc/gc";
 import type { Scavenger } from "@mallocgc/scavenger";
-import { BACKGROUND_BUDGET, Collector } from "./collector.ts";
+import { Collector } from "./collector.ts";
 import { HeapError } from "./errors.ts";
 import { HEADER_PTR, HEAP_OPEN, HeapHeader } from "./header.ts";
 import { joinByHandle, type Joined } from "./join.ts";
@@ -18,6 +18,8 @@ import type { Layers } from "./layers.ts";
 
 const G = GcRecord.offset;
 const { state: H_STATE } = HeapHeader.offset;
+/** Bytes of scan work in one step: what is put off (kernel/deferred.ts of gc) is marked at its end, so not too few; a driver looks at nothing else meanwhile, so not too many. */
+const BUDGET: number = 1 << 20;
 /** Asleep while Ps have to poll: a wake-up may be lost with a thread that dies. */
 const WAITING_MS = 10;
 /** Asleep while nothing is wanted, and the scavenger is not due before: often enough to notice the periodic cycle. */
@@ -44,6 +46,7 @@ export function runInBackground(handle: unknown, warn: WarnLongTurn): void {
   });
   const { scavenger } = layers.scavenging;
   const warned = new LongTurns(collector, warn);
+  collector.background.mayDefer = true;
   Atomics.add(mem, gc + G.workers, 1);
   while (!isLeft(layers, Atomics.load(mem, gc + G.workers))) {
     const seen = Atomics.load(mem, gc + G.wake);
@@ -76,9 +79,9 @@ function joinUnlessClosed(handle: unknown): Joined | undefined {
 
 function workOnce(collector: Collector, scavenger: Scavenger): number {
   const { cycle, background } = collector;
-  if (!cycle.tryDrive()) return background.run(BACKGROUND_BUDGET) > 0 ? ADVANCE_WORKED : ADVANCE_WAITING;
+  if (!cycle.tryDrive()) return background.run(BUDGET) > 0 ? ADVANCE_WORKED : ADVANCE_WAITING;
   try {
-    const result = cycle.advance(BACKGROUND_BUDGET);
+    const result = cycle.advance(BUDGET);
     if (result === ADVANCE_IDLE) scavenger.step();
     return result;
   } finally {

@@ -30,8 +30,8 @@ import { Turns } from "./turn.ts";
 
 const G = GcRecord.offset;
 const P = GcProcessor.offset;
-/** Bytes of scan work in one step of a thread that does nothing else. */
-export const BACKGROUND_BUDGET: number = 256 << 10;
+/** Bytes of scan work in one step of a thread of the program that has nothing else to do. */
+const IDLE_BUDGET: number = 256 << 10;
 /** Bytes of scan work in one step between two turns: some tens of microseconds. */
 const STEP_BUDGET: number = 32 << 10;
 /** How long a thread without background workers drives the cycle between two turns. */
@@ -264,7 +264,7 @@ export class Collector implements CollectorHooks {
     if (this.cycleIsDue()) {
       this.background.idle = true;
       try {
-        this.drive(BACKGROUND_BUDGET, IDLE_STEP_MS);
+        this.drive(IDLE_BUDGET, IDLE_STEP_MS);
       } finally {
         this.background.idle = false;
       }
@@ -364,7 +364,7 @@ export class Collector implements CollectorHooks {
   /** One piece of waiting for a cycle: drives it where nobody else does. Returns how many ms to rest before the next. */
   waitStep(): number {
     if (Atomics.load(this.mem, this.gcAt + G.workers) !== 0) return POLL_MS;
-    return this.drive(BACKGROUND_BUDGET, POLL_MS) === ADVANCE_WAITING ? POLL_MS : 0;
+    return this.drive(IDLE_BUDGET, POLL_MS) === ADVANCE_WAITING ? POLL_MS : 0;
   }
 
   /** A whole cycle, which begins after the call; resolves when all is swept. @throws HeapError `ERR_TURN` inside heap.turn(fn). */
@@ -437,7 +437,7 @@ export class Collector implements CollectorHooks {
       this.mutator.poll();
       sweeper!.reclaim(npages);
       sweeper!.sweepOne();
-      this.drive(BACKGROUND_BUDGET, POLL_MS);
+      this.drive(IDLE_BUDGET, POLL_MS);
     }
     while (sweeper!.sweepOne() !== 0);
     // What this turn still holds up can be collected after its end.

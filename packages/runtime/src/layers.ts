@@ -6,7 +6,7 @@
  */
 import {
   CpuLimiterRecord, CycleFigures, GcProcessor, GcRecord, PacerRecord, PauseRow, SpanSweeper, Special, SpecialQueue, Specials, SweepPacingRecord, TimeHistogramRecord, WeakHandle, WorkLists,
-  WorkRecord, gcTables, sweepKernel, type Barrier, type SpecialOwners,
+  DeferredPointers, WorkRecord, gcTables, sweepKernel, type Barrier, type SpecialOwners,
 } from "@mallocgc/gc";
 import { Cache, MCache, Tiny } from "@mallocgc/mcache";
 import { Central, MCentral } from "@mallocgc/mcentral";
@@ -51,7 +51,7 @@ export function isCollected(config: HeapConfig): boolean {
 /** Every record that lies in the region. */
 export const HEAP_RECORDS: readonly RecordLayout[] = Object.freeze([
   HeapHeader, MSpan, MCache, MCentral, MHeap, PageCacheRec, SpanCacheRec, ScavengerRecord, Processor,
-  GcRecord, GcProcessor, CycleFigures, WorkLists, WorkRecord, PacerRecord, CpuLimiterRecord, SweepPacingRecord, PauseRow, TimeHistogramRecord, Special, SpecialQueue, WeakHandle, ...PROFILE_RECORDS, ...ROOT_RECORDS, TypeRecord,
+  GcRecord, GcProcessor, CycleFigures, WorkLists, WorkRecord, DeferredPointers, PacerRecord, CpuLimiterRecord, SweepPacingRecord, PauseRow, TimeHistogramRecord, Special, SpecialQueue, WeakHandle, ...PROFILE_RECORDS, ...ROOT_RECORDS, TypeRecord,
 ]);
 
 /** A hash of all places and record layouts: equal in two threads exactly when they mean the same by every word of the region. */

@@ -207,7 +207,7 @@ export function reachable(roots: readonly TestObject[]): Set<number> {
   for (let object = grey.pop(); object !== undefined; object = grey.pop()) {
     if (seen.has(object.slot)) continue;
     seen.add(object.slot);
-    grey.push(...object.to);
+    for (const to of object.to) grey.push(to);
   }
   return seen;
 }

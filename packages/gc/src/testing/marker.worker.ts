@@ -10,6 +10,8 @@ export interface MarkerJob {
   readonly memory: RegionMemory;
   readonly id: number;
   readonly budget: number;
+  /** Whether it puts pointers off. */
+  readonly defer: boolean;
   /** Set to 1 by the test when the roots are on the list. */
   readonly gate: number;
   /** Markers that have work in hand, or are about to take some. */
@@ -20,6 +22,7 @@ const job = workerData as MarkerJob;
 const heap = MarkerHeap.open(job.memory);
 const marker = heap.marker(job.id);
 const mem = heap.region.i32;
+if (job.defer) marker.deferPointers();
 
 parentPort!.postMessage("ready");
 Atomics.wait(mem, job.gate, 0, 30000);
