@@ -1,6 +1,7 @@
 /** What typed objects get from a collected heap: `ObjectHeap`, over one thread's allocator, barrier and turns. */
 import { RANK_TYPES, type Addr, type Ptr, type Region } from "@mallocgc/sysmem";
 import type { Mutator } from "@mallocgc/gc";
+import type { Cache } from "@mallocgc/mcache";
 import type { Allocator } from "./allocator.ts";
 import { HeapError, HeapExhaustedError } from "./errors.ts";
 import { HEADER_PTR, HeapHeader } from "./header.ts";
@@ -8,6 +9,7 @@ import type { Layers } from "./layers.ts";
 import type { Turns } from "./turn.ts";
 import type { ObjectHeap } from "./types/object-heap.ts";
 
+const NIL = 0 as Addr;
 const { typeLock: TYPE_LOCK, typeList: TYPE_LIST } = HeapHeader.offset;
 
 /** One thread's view of a collected heap, as its typed objects see it. */
@@ -18,6 +20,7 @@ export class ObjectHost implements ObjectHeap {
   readonly typeListHead: Ptr = (HEADER_PTR + TYPE_LIST) as Ptr;
   private readonly layers: Layers;
   private readonly allocator: Allocator;
+  private readonly cache: Cache;
   private readonly mutator: Mutator;
   private readonly turns: Turns;
 
@@ -27,6 +30,7 @@ export class ObjectHost implements ObjectHeap {
     this.ownerId = processorId + 1;
     this.layers = layers;
     this.allocator = allocator;
+    this.cache = layers.cache;
     this.mutator = mutator;
     this.turns = turns;
   }
@@ -36,6 +40,12 @@ export class ObjectHost implements ObjectHeap {
     // Whole words: a tiny object is aligned to its size, and typed ones are read in words.
     if ((ptrMask | typeAddr) === 0) return this.allocator.malloc((nbytes + 3) & ~3, 1);
     return this.allocator.mallocTyped(nbytes, ptrMask, typeAddr);
+  }
+
+  allocSmall(spanClass: number, nbytes: number, ptrMask: number): Addr {
+    if (!this.turns.open) this.turns.enter();
+    const addr = this.cache.allocTyped(spanClass, ptrMask);
+    return addr === NIL ? this.allocator.mallocTyped(nbytes, ptrMask, 0) : addr;
   }
 
   storeRef(addr: number, value: number): void {

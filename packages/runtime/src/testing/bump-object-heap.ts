@@ -58,6 +58,10 @@ export class BumpObjectHeap implements ObjectHeap {
     return addr;
   }
 
+  allocSmall(_spanClass: number, nbytes: number, ptrMask: number): Addr {
+    return this.allocObject(nbytes, ptrMask, 0);
+  }
+
   storeRef(addr: number, value: number): void {
     this.barriers++;
     Atomics.store(this.region.i32, addr >>> 2, value);

@@ -28,6 +28,9 @@ export interface ObjectHeap {
    */
   allocObject(nbytes: number, ptrMask: number, typeAddr: number): Addr;
 
+  /** `allocObject(nbytes, ptrMask, 0)` for a `ptrMask` that is not 0, with the span class of `nbytes` known: for structs, whose size is. */
+  allocSmall(spanClass: number, nbytes: number, ptrMask: number): Addr;
+
   /** Stores a ref into a word of an object, through the write barrier. */
   storeRef(addr: number, value: number): void;
   /** Replaces the ref `expected` by `value`, through the write barrier; the ref that was there, as an address (unsigned). */

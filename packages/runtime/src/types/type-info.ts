@@ -4,6 +4,7 @@
  * `alloc` hands out zeroed memory: nil refs, "" and zero numbers. Where pointers are is told to the heap with every
  * allocation: for objects of up to 128 bytes as a mask of their words, for larger ones as the type's address.
  */
+import { makeSpanClass, sizeToClass } from "@mallocgc/sizeclass";
 import type { Addr } from "@mallocgc/sysmem";
 import { FieldError, HeapError, describeValue } from "../errors.ts";
 import type { ObjectType } from "./declare.ts";
@@ -25,6 +26,8 @@ export class TypeInfo<T = unknown> {
   private readonly heap: ObjectHeap;
   private readonly nbytes: number;
   private readonly ptrMask: number;
+  /** The span class of small objects with pointers. */
+  private readonly spanClass: number;
   /** `typeAddr`, or 0 when there are no pointers. */
   private readonly scanType: number;
 
@@ -36,12 +39,13 @@ export class TypeInfo<T = unknown> {
     this.heap = heap;
     this.nbytes = layout.size;
     this.ptrMask = layout.size <= MAX_MASK_BYTES ? (layout.mask[0] ?? 0) : 0;
+    this.spanClass = this.ptrMask === 0 ? 0 : makeSpanClass(sizeToClass(layout.size), false);
     this.scanType = layout.noscan ? 0 : typeAddr;
   }
 
   /** A new object of this struct, all zero. */
   alloc(): Ref<NameOf<T>> {
-    return this.heap.allocObject(this.nbytes, this.ptrMask, this.scanType);
+    return this.ptrMask === 0 ? this.heap.allocObject(this.nbytes, 0, this.scanType) : this.heap.allocSmall(this.spanClass, this.nbytes, this.ptrMask);
   }
 
   /**
