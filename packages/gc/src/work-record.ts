@@ -61,21 +61,18 @@ const workFields = {
   white: { access: "owner", words: 256, doc: "a byte for each slot: 0xff when it is neither marked nor scanned" },
 } as const;
 
-/** Pointers that an area holds of those that wait, and again of those that are sorted; then room for one store beyond. */
-const DEFERRED_WORDS: number = (1 << 17) + 16;
-
 const deferredFields = {
   n: { access: "owner", doc: "pointers that wait to be sorted" },
   at: { access: "owner", doc: "byte address of the next sorted one to be marked" },
   end: { access: "owner", doc: "where the sorted ones end" },
   line0: { access: "const", words: 13, doc: "padding" },
   counts: { access: "owner", words: 1024, doc: "of each bucket while it sorts" },
-  off: { access: "owner", words: DEFERRED_WORDS, doc: "pointers that wait, in the order found" },
-  sorted: { access: "owner", words: DEFERRED_WORDS, doc: "pointers in the order of addresses" },
+  off: { access: "owner", words: 131_088, doc: "pointers that wait, in the order found: 128 Ki, and room for one store beyond" },
+  sorted: { access: "owner", words: 131_088, doc: "pointers in the order of addresses: as many" },
 } as const;
 
 /** A marker's area for pointers that are put off (kernel/deferred.ts): 1 MiB, which only background threads of large heaps have. */
-export const DeferredPointers: RecordLayout<keyof typeof deferredFields> = record("gcDeferred", 1040 + 2 * DEFERRED_WORDS, deferredFields);
+export const DeferredPointers: RecordLayout<keyof typeof deferredFields> = record("gcDeferred", 263_216, deferredFields);
 
 /** The layout of what a marker has: whole cache lines. */
 export const WorkRecord: RecordLayout<keyof typeof workFields> = record("gcWork", 10288, workFields);
