@@ -46,8 +46,9 @@ export function checkValue(type: FieldType, where: string, value: unknown): void
     case "struct":
       throw new FieldError(where, value, "no value of its own; set what is in it");
     default: {
-      const [min, max] = RANGE[type.kind];
-      if (!isWhole(value, min, max)) throw new FieldError(where, value, `an integer from ${min} to ${max} (${type.kind})`);
+      // No destructuring: it goes through the array's iterator, 10 ns of a view's write.
+      const range = RANGE[type.kind];
+      if (!isWhole(value, range[0], range[1])) throw new FieldError(where, value, `an integer from ${range[0]} to ${range[1]} (${type.kind})`);
     }
   }
 }
