@@ -54,6 +54,11 @@ export function enoughOff(area: usize): bool {
   return load<u32>(area, AREA_N) >= ENOUGH;
 }
 
+@inline
+function bucketOf(p: u32, low: u32, shift: u32): u32 {
+  return ((p >>> PAGE_SHIFT) - low) >>> shift;
+}
+
 /** Sorts what is put off. Nothing is sorted already. False when there is nothing. */
 export function sortOff(area: usize): bool {
   const n = load<u32>(area, AREA_N);
@@ -72,7 +77,7 @@ export function sortOff(area: usize): bool {
   const shift: u32 = width > BUCKET_BITS ? width - BUCKET_BITS : 0;
   memory.fill(counts, 0, BUCKETS << 2);
   for (let at = from; at < until; at += 4) {
-    const count = counts + ((((load<u32>(at) >>> PAGE_SHIFT) - low) >>> shift) << 2);
+    const count = counts + (bucketOf(load<u32>(at), low, shift) << 2);
     store<u32>(count, load<u32>(count) + 1);
   }
   let sum = <u32>area + <u32>AREA_SORTED;
@@ -83,7 +88,7 @@ export function sortOff(area: usize): bool {
   }
   for (let at = from; at < until; at += 4) {
     const p = load<u32>(at);
-    const count = counts + (((p >>> PAGE_SHIFT) - low >>> shift) << 2);
+    const count = counts + (bucketOf(p, low, shift) << 2);
     const to = load<u32>(count);
     store<u32>(<usize>to, p);
     store<u32>(count, to + 4);

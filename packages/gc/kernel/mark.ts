@@ -18,6 +18,8 @@
  * next batch is a small one, taken from the top: depth first, which leads through a heap in the order in which a program built it, page after page. Each
  * batch without such a visit is twice as large as the one before.
  *
+ * A marker with memory for that does not resolve and mark at once what it finds many of: it puts them off, and marks them in the order of addresses (deferred.ts).
+ *
  * Four words are scanned at once: those that are pointers and not nil are moved to the front of a vector by a shuffle from a table of 16, stored, and
  * the end of the list moves on by as many. So nil pointers cost no branch, nor do marks that were set: an entry is stored at the stack's top always, and the
  * top moves if the mark is new.
@@ -39,8 +41,8 @@ import {
   WORK_BAD_POINTERS, WORK_BATCH, WORK_BUSY, WORK_MARKED_BYTES, WORK_COMPRESS, WORK_DEFERRED, WORK_EXCLUSIVE, WORK_FOUND, WORK_LAST_BAD, WORK_MAP_PAGES,
   WORK_N, WORK_MARKED_OBJECTS, WORK_OTHERS, WORK_PAGE_MAP, WORK_QUEUE, WORK_RESOLVED, WORK_SCAN_WORK, WORK_STACK, WORK_TOUCHED,
 } from "./layout";
-import { hit, leftEnd, passedWords, passes } from "./passes";
 import { CHUNK, enoughOff, putOff, sortOff } from "./deferred";
+import { hit, leftEnd, passedWords, passes } from "./passes";
 import { STEP_MAX, addEmpty, balance, giveAll, pushEntry, refill, reserve } from "./work";
 
 export { addEmpty, reserve };
@@ -476,12 +478,10 @@ function drainIn(shared: bool, work: usize, budget: u64): i32 {
       break;
     }
     if (area != 0 && (load<u32>(work, WORK_N) == 0 || enoughOff(area)) && nextChunk(shared, work, area, false)) continue;
-    if (load<u32>(work, WORK_N) == 0) {
-      if (!refill(work)) {
-        if (area != 0 && nextChunk(shared, work, area, true)) continue;
-        result = DRAIN_EMPTY;
-        break;
-      }
+    if (load<u32>(work, WORK_N) == 0 && !refill(work)) {
+      if (area != 0 && nextChunk(shared, work, area, true)) continue;
+      result = DRAIN_EMPTY;
+      break;
     }
     if (shared) balance(work);
     scanned += <u64>scanBatch(shared, work);

@@ -24,7 +24,7 @@ const WHERE: Readonly<Record<string, string>> = {
   gcCycle: "the figures of one cycle, all float64. 64 of them in table `gc.cycles`.",
   gcWorkLists: "through which markers share work. Table `gc.work`.",
   gcWork: "a P as a marker: its stack and what the kernel works in. At the upper end, made when a thread first is that P.",
-  gcDeferred: "Where the `deferred` word of a WorkRecord says, if it is not 0: from `persistentalloc`, when a background thread first marks a large heap. Never given back.",
+  gcDeferred: "pointers that a marker has put off. Where the `deferred` word of a WorkRecord says, if it is not 0: from `persistentalloc`, when a background thread first marks a large heap. Never given back.",
   gcPause: "the longest pause of one cycle, float64. 264 of them in table `gc.pauses`, by cycle number modulo 264.",
   timeHistogram: "how long a P's pauses took: counts in Go's buckets, float64. Part of what a P has as a marker.",
   pacer: "when cycles begin and how large the heap may get; float64. Table `gc.pacer`.",
