@@ -151,7 +151,6 @@ const pFields = {
   flushSeen: { access: "atomic", doc: "the flushSeq that this P has answered" },
   graceTurn: { access: "owner", doc: "the turn word at the beginning of the grace period; the driver's" },
   marking: { access: "atomic", doc: "1 while this P has work of its own in hand, or is about to take some" },
-  sweepingSpan: { access: "owner", doc: "the span that this P is sweeping; 0 when none" },
   greyLen: { access: "owner", doc: "entries of the grey buffer" },
   assistDebt: { access: "owner", doc: "bytes allocated and not paid for by marking, in units" },
   maxStallUs: { access: "owner", doc: "the longest that an operation of this P was held up by the collector, in us" },

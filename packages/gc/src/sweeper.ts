@@ -14,13 +14,11 @@ import type { Central, Sweeper } from "@mallocgc/mcentral";
 import type { Heap as PageHeap } from "@mallocgc/mheap";
 import { MSpan, SCAN_NEVER, type Marks, type SpanPtr, type Spans } from "@mallocgc/mspan";
 import { PAGE_SIZE, type Ptr, type Region } from "@mallocgc/sysmem";
-import { GcProcessor, GcRecord } from "./gc-record.ts";
+import { GcRecord } from "./gc-record.ts";
 import type { SlotMarks } from "./specials.ts";
 
 const { sweeping: SWEEPING, pagesSwept: PAGES_SWEPT, reclaimIndex: RECLAIM_INDEX } = GcRecord.offset;
-const { sweepingSpan: SWEEPING_SPAN } = GcProcessor.offset;
-const { sweepgen: SWEEPGEN, spanClass: SPAN_CLASS, npages: NPAGES, elemSize: ELEM_SIZE, specials: SPECIALS, nelems: NELEMS, freedBits: MARK_BITS, freeIndexForScan: FREE_INDEX_FOR_SCAN,
-  holder: HOLDER } = MSpan.offset;
+const { sweepgen: SWEEPGEN, spanClass: SPAN_CLASS, npages: NPAGES, elemSize: ELEM_SIZE, specials: SPECIALS, nelems: NELEMS, freedBits: MARK_BITS, freeIndexForScan: FREE_INDEX_FOR_SCAN } = MSpan.offset;
 const { smallFrees: SMALL_FREES, largeFrees: LARGE_FREES, largeFreeBytes: LARGE_FREE_BYTES } = MCache.offset;
 const CLASSES = NUM_SPAN_CLASSES;
 /** Pages that one step of the reclaimer looks at; as in Go. */
@@ -43,7 +41,6 @@ export class SpanSweeper implements Sweeper {
   private readonly mem: Int32Array;
   private readonly f64: Float64Array;
   private readonly gc: Ptr;
-  private readonly at: Ptr;
   private readonly cacheBase: Ptr;
   private readonly spans: Spans;
   private readonly marks: Marks;
@@ -54,11 +51,10 @@ export class SpanSweeper implements Sweeper {
   /** The span class that `sweepOne` looks at first. */
   private cursor = 0;
 
-  constructor(region: Region, gc: Ptr, at: Ptr, cacheBase: Ptr, spans: Spans, marks: Marks, pages: PageHeap, kernel: SweepKernel) {
+  constructor(region: Region, gc: Ptr, cacheBase: Ptr, spans: Spans, marks: Marks, pages: PageHeap, kernel: SweepKernel) {
     this.mem = region.i32;
     this.f64 = region.f64;
     this.gc = gc;
-    this.at = at;
     this.cacheBase = cacheBase;
     this.spans = spans;
     this.marks = marks;
@@ -75,41 +71,30 @@ export class SpanSweeper implements Sweeper {
   tryAcquire(s: SpanPtr): boolean {
     const mem = this.mem;
     const h = Atomics.load(mem, this.spans.heapSweepgen);
-    // The span is on no set any more, or soon: for whoever takes over from this thread if it dies here.
-    mem[this.at + SWEEPING_SPAN] = s;
     // Pairs with itself in other threads: exactly one of them moves the span on.
-    if (Atomics.compareExchange(mem, s + SWEEPGEN, h - 2, h - 1) === h - 2) return true;
-    mem[this.at + SWEEPING_SPAN] = 0;
-    return false;
+    return Atomics.compareExchange(mem, s + SWEEPGEN, h - 2, h - 1) === h - 2;
   }
 
   sweep(s: SpanPtr): void {
     const mem = this.mem;
-    // For whoever takes over from this thread if it dies here.
-    mem[this.at + SWEEPING_SPAN] = s;
     if (mem[s + SPECIALS] !== 0) this.sweepSpecials(s);
     const died = this.kernel.sweep(s);
     if (died > 0) this.countDead(s, died);
     Atomics.add(mem, this.gc + PAGES_SWEPT, mem[s + NPAGES]!);
     // Pairs with the looks at sweepgen in Mutator.survives: the bits are rewritten.
     Atomics.store(mem, s + SWEEPGEN, (mem[s + SWEEPGEN]! + 1) | 0);
-    mem[this.at + SWEEPING_SPAN] = 0;
   }
 
   /**
-   * Ends the sweep that the thread which was this P before died in: whatever the bits say by now is kept, so nothing that lives is lost, and what is dead goes in the next
-   * cycle. Half of the span's words may be done: a slot that is not handed out any more was dead.
+   * Ends a sweep that a thread died in: whatever the bits say by now is kept, so nothing that lives is lost, and what is dead goes in the next cycle. Half of
+   * the span's words may be done: a slot that is not handed out any more was dead.
    */
-  finishBroken(): void {
+  finishBroken(s: SpanPtr): void {
     const mem = this.mem;
-    const s = mem[this.at + SWEEPING_SPAN]! as SpanPtr;
-    if (s === 0) return;
     const nwords = (mem[s + NELEMS]! + 31) >>> 5;
     for (let w = 0; w < nwords; w++) mem[mem[s + MARK_BITS]! + w] = 0;
     mem[s + FREE_INDEX_FOR_SCAN] = SCAN_NEVER;
     Atomics.store(mem, s + SWEEPGEN, Atomics.load(mem, this.spans.heapSweepgen));
-    mem[this.at + SWEEPING_SPAN] = 0;
-    if (mem[s + HOLDER] === 0) this.central!.uncacheSpan(s);
   }
 
   private sweepSpecials(s: SpanPtr): void {

@@ -24,7 +24,7 @@ import { NextSample, type SampleSink } from "./next-sample.ts";
 const { alloc: ALLOC, owner: OWNER, black: BLACK, blackGen: BLACK_GEN, smallAllocs: SMALL_ALLOCS, smallFrees: SMALL_FREES, countSeq: COUNT_SEQ } = MCache.offset;
 const {
   startAddr: START_ADDR, elemSize: ELEM_SIZE, nelems: NELEMS, freeIndex: FREE_INDEX, allocCache: ALLOC_CACHE, needzero: NEEDZERO, heapBits: HEAP_BITS,
-  heldSince: HELD_SINCE, allocCount: ALLOC_COUNT, sweepgen: SWEEPGEN, holder: HOLDER, spanClass: SPAN_CLASS,
+  heldSince: HELD_SINCE, allocCount: ALLOC_COUNT, sweepgen: SWEEPGEN, spanClass: SPAN_CLASS,
   freeIndexForScan: FREE_INDEX_FOR_SCAN,
 } = MSpan.offset;
 /** Where the shared table has the rate. */
@@ -214,7 +214,6 @@ export class Cache {
     mem[s + HELD_SINCE] = mem[s + ALLOC_COUNT]!;
     if (mem[this.base + BLACK] !== 0) this.blacken(s);
     mem[s + SWEEPGEN] = mem[s + SWEEPGEN]! + 3;
-    mem[s + HOLDER] = mem[this.base + OWNER]!;
     this.hooks?.countLive(spanClass, this.freeBytes(s), 1);
     // Pairs with the readers of counters: who finds the span cached finds its heldSince.
     Atomics.store(mem, this.base + spanClass, s);

@@ -176,7 +176,7 @@ export class Central {
     const taken = set >= 0 && sweeper.tryAcquire(s);
     if (taken) {
       this.sets.removeLocked(central, set, s);
-      this.freed.setState(s, set < FULL_SETS ? STATE_LISTED : STATE_FULL, STATE_HELD);
+      this.holdLocked(s, set < FULL_SETS ? STATE_LISTED : STATE_FULL);
     }
     this.mutexes.unlock((central + LOCK) as Ptr, RANK);
     return taken;
@@ -203,7 +203,7 @@ export class Central {
 
   private takeLocked(central: Ptr, set: number): SpanPtr {
     const s = this.sets.popLocked(central, set);
-    if (s !== NIL) this.freed.setState(s, set < FULL_SETS ? STATE_LISTED : STATE_FULL, STATE_HELD);
+    if (s !== NIL) this.holdLocked(s, set < FULL_SETS ? STATE_LISTED : STATE_FULL);
     return s;
   }
 
@@ -233,12 +233,11 @@ export class Central {
     return next !== NIL && this.hasFreeSlot(next) ? next : this.cacheSpan(spanClass);
   }
 
-  /** What the holder does before it lets go: the record says that nobody holds the span and when it was swept, and `allocCount` is exact. */
+  /** What the holder does before it lets go: the record says when the span was swept, and `allocCount` is exact. */
   private prepare(s: SpanPtr): void {
     const mem = this.mem;
     const gen = mem[s + SWEEPGEN]!;
-    // Plain: the lock that follows publishes these two. An odd generation is that of a cached span, 3 above the one it was swept in.
-    mem[s + HOLDER] = 0;
+    // Plain: the lock that follows publishes it. An odd generation is that of a cached span, 3 above the one it was swept in.
     if ((gen & 1) === 1) this.uncached(s, gen);
     if (this.spans.isSpent(s) && this.freed.pendingHint(s) < this.threshold(mem[s + SPAN_CLASS]!)) mem[s + ALLOC_COUNT] = mem[s + NELEMS]!;
     else this.freed.merge(s);
@@ -266,8 +265,12 @@ export class Central {
     }
     // Less waits than was freed while some thread has a slot to count: then it is that thread that will find the span empty.
     const empty = waiting === allocCount;
-    if (empty) this.freed.setState(s, STATE_LISTED, STATE_HELD);
-    else this.sets.pushLocked(central, mem[s + SPAN_CLASS]!, (full ? FULL_SETS : PARTIAL_SETS) + this.parityOf(s), s);
+    if (empty) {
+      this.freed.setState(s, STATE_LISTED, STATE_HELD);
+    } else {
+      mem[s + HOLDER] = 0;
+      this.sets.pushLocked(central, mem[s + SPAN_CLASS]!, (full ? FULL_SETS : PARTIAL_SETS) + this.parityOf(s), s);
+    }
     return empty;
   }
 
@@ -310,7 +313,13 @@ export class Central {
   /** Takes a span off its partial set; the caller holds it from then on. */
   private takeOutLocked(central: Ptr, spanClass: number, s: SpanPtr): void {
     this.sets.removeLocked(central, this.sets.setOfLocked(spanClass, s), s);
-    this.freed.setState(s, STATE_LISTED, STATE_HELD);
+    this.holdLocked(s, STATE_LISTED);
+  }
+
+  /** The span is on no set any more: this P holds it, and the record says so until it is on a set again, for whoever takes over from a P that dies. */
+  private holdLocked(s: SpanPtr, from: number): void {
+    this.mem[s + HOLDER] = this.mutexes.owner;
+    this.freed.setState(s, from, STATE_HELD);
   }
 
   /**

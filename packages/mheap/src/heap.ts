@@ -8,7 +8,7 @@
  *        4  grow: take pages from the frontier, as many as make the heap end at a chunk's end; fresh pages are scavenged ones
  *        5  the region is nearly full: give this P's page cache back and look again; grow by less; else there is none
  *      free(span)
- *        1  page map cleared, record dead, pages no longer in use; the span waits in this P's list of freed spans; no lock
+ *        1  the span waits in this P's list of freed spans; page map cleared, record dead, pages no longer in use; no lock
  *        2  when 16 spans or 64 pages wait, and before this P looks for pages under the lock: under the lock the pages
  *           become free, and the records go to this P's span-record cache
  *
@@ -60,7 +60,7 @@ const {
   lock: LOCK, searchAddr: SEARCH_ADDR, pagesMapped: PAGES_MAPPED, scavenging: SCAVENGING, frontier: FRONTIER,
   persistent: PERSISTENT, spanRecords: SPAN_RECORDS, tinyBlocks: TINY_BLOCKS, pagesFree: PAGES_FREE, pagesReleased: PAGES_RELEASED,
 } = MHeap.offset;
-const { startAddr: START_ADDR, npages: NPAGES, state: STATE, tinyBits: TINY_BITS } = MSpan.offset;
+const { startAddr: START_ADDR, npages: NPAGES, state: STATE, holder: HOLDER, tinyBits: TINY_BITS } = MSpan.offset;
 const IN_USE = SPAN_IN_USE;
 const RANK = RANK_HEAP;
 const PAGE_BITS = PAGE_SHIFT;
@@ -205,8 +205,14 @@ export class Heap {
       const spanCache = this.spanCache;
       const pageCache = this.pageCache;
       if (!spanCache.empty) {
-        const page = pageCache.alloc(npages);
-        if (page !== 0) return this.initSpan(spanCache.take(), page, npages, pageCache.scav, spanClass);
+        const page = pageCache.find(npages);
+        if (page !== 0) {
+          const s = this.initSpan(spanCache.top, page, npages, pageCache.scav, spanClass);
+          // In this order, so that `repair` can tell a span that is being made.
+          pageCache.take(page, npages);
+          spanCache.drop();
+          return s;
+        }
       }
     }
     return this.allocSlow(npages, spanClass);
@@ -223,12 +229,28 @@ export class Heap {
     if (mem[s + STATE] !== IN_USE) this.failState(s);
     // Only after a lock that was not to be had: the last free kept its span, and could not give back.
     if (this.spanCache.freedFull) this.drainFreedSlow();
-    const page = (mem[s + START_ADDR]! >>> PAGE_BITS) as PageIndex;
-    const npages = mem[s + NPAGES]!;
-    this.pageMap.clear(page, npages);
+    // The pages are idle from here on, and nobody's but this P's until drainFreedLocked. First, so that `repair` can tell a span that is being freed.
+    const enough = this.spanCache.keepFreed(s, mem[s + NPAGES]!);
+    this.clearSpan(s);
+    if (enough) this.drainFreedSlow();
+  }
+
+  /** After a thread died that was this P, without the lock in its hands: a span that it was making is unmade, one that it was freeing is freed. */
+  repair(): void {
+    const made = this.spanCache.top;
+    if (made !== 0 && this.spans.state(made) === IN_USE) {
+      const page = this.clearSpan(made);
+      this.pageCache.putBack(page, this.mem[made + NPAGES]!);
+    }
+    for (const s of this.spanCache.recountFreed((span) => this.mem[span + NPAGES]!)) if (this.spans.state(s) === IN_USE) this.clearSpan(s);
+  }
+
+  /** No page leads to the span any more, and its record is dead. Returns its first page. */
+  private clearSpan(s: SpanPtr): PageIndex {
+    const page = (this.mem[s + START_ADDR]! >>> PAGE_BITS) as PageIndex;
+    this.pageMap.clear(page, this.mem[s + NPAGES]!);
     this.spans.retire(s);
-    // The pages are idle from here on, and nobody's but this P's until drainFreedLocked.
-    if (this.spanCache.keepFreed(s, npages)) this.drainFreedSlow();
+    return page;
   }
 
   /** The span in use that `addr` lies in, or 0; for any number. */
@@ -407,10 +429,10 @@ export class Heap {
       const grown = mem[this.at + PAGES_MAPPED]! - mapped;
       // Growth is scavenged pages too.
       const taken = released + grown - mem[this.at + PAGES_RELEASED]!;
-      if (s !== 0 && page === 0) this.spanCache.giveLocked(s, this.spanRecords);
+      if (page !== 0) this.initSpan(s, page as PageIndex, npages, scav, spanClass);
+      else if (s !== 0) this.spanCache.giveLocked(s, this.spanRecords);
       mutexes.unlock(this.lockWord, RANK);
       if (page !== 0) {
-        this.initSpan(s, page as PageIndex, npages, scav, spanClass);
         if (grown > 0 || taken > 0) this.observer?.allocated(grown, taken, scav);
         return s;
       }
@@ -488,9 +510,10 @@ export class Heap {
     this.pages.grow(page, npages);
   }
 
-  /** Makes a span of pages that only this thread holds, and publishes it. */
+  /** Makes a span of pages that only this thread holds, and publishes it, held by this P. */
   private initSpan(s: SpanPtr, page: PageIndex, npages: number, scav: number, spanClass: number): SpanPtr {
     this.spans.init(s, ((page << PAGE_BITS) >>> 0) as Addr, npages, spanClass, scav === npages ? 0 : 1);
+    this.mem[s + HOLDER] = this.mutexes.owner;
     this.pageMap.set(page, npages, s);
     return s;
   }

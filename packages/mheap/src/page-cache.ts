@@ -61,7 +61,14 @@ export class PageCache {
 
   /** Takes `npages` (1 or more) in a row: the first of them, or 0 when the block has no such run. `scav` is set. */
   alloc(npages: number): PageIndex {
-    if (npages !== 1) return this.allocN(npages);
+    const page = this.find(npages);
+    if (page !== NIL) this.take(page, npages);
+    return page;
+  }
+
+  /** As `alloc`, but the pages stay in the block until `take`. */
+  find(npages: number): PageIndex {
+    if (npages !== 1) return this.findN(npages);
     const mem = this.mem;
     const at = this.at;
     let w = 0;
@@ -71,31 +78,45 @@ export class PageCache {
       if (word === 0) return NIL as PageIndex;
       w = 1;
     }
-    const bit = word & -word;
-    const i = 31 - Math.clz32(bit);
-    const scav = mem[at + SCAV + w]!;
-    mem[at + FREE + w] = word & ~bit;
-    mem[at + SCAV + w] = scav & ~bit;
-    this.scav = (scav >>> i) & 1;
+    const i = 31 - Math.clz32(word & -word);
+    this.scav = (mem[at + SCAV + w]! >>> i) & 1;
     return (mem[at + BASE]! + (w << 5) + i) as PageIndex;
   }
 
-  private allocN(npages: number): PageIndex {
+  private findN(npages: number): PageIndex {
     if (npages > PAGES) return NIL as PageIndex;
     const mem = this.mem;
     const at = this.at;
     const i = findBitRange64(mem[at + FREE]!, mem[at + FREE + 1]!, npages);
     if (i >= PAGES) return NIL as PageIndex;
+    this.scav = popcount32(mem[at + SCAV]! & maskOfWord(i, npages)) + popcount32(mem[at + SCAV + 1]! & maskOfWord(i - 32, npages));
+    return (mem[at + BASE]! + i) as PageIndex;
+  }
+
+  /** Takes pages out of the block that `find` has found. */
+  take(page: PageIndex, npages: number): void {
+    const mem = this.mem;
+    const at = this.at;
+    const i = page - mem[at + BASE]!;
+    const lo = ~maskOfWord(i, npages);
+    const hi = ~maskOfWord(i - 32, npages);
+    mem[at + FREE] = mem[at + FREE]! & lo;
+    mem[at + SCAV] = mem[at + SCAV]! & lo;
+    mem[at + FREE + 1] = mem[at + FREE + 1]! & hi;
+    mem[at + SCAV + 1] = mem[at + SCAV + 1]! & hi;
+  }
+
+  /** Puts pages back, all or some of which were taken out last; those that were count as backed by memory. */
+  putBack(page: PageIndex, npages: number): void {
+    const mem = this.mem;
+    const at = this.at;
+    const i = page - mem[at + BASE]!;
     const lo = maskOfWord(i, npages);
     const hi = maskOfWord(i - 32, npages);
-    const scavLo = mem[at + SCAV]!;
-    const scavHi = mem[at + SCAV + 1]!;
-    mem[at + FREE] = mem[at + FREE]! & ~lo;
-    mem[at + FREE + 1] = mem[at + FREE + 1]! & ~hi;
-    mem[at + SCAV] = scavLo & ~lo;
-    mem[at + SCAV + 1] = scavHi & ~hi;
-    this.scav = popcount32(scavLo & lo) + popcount32(scavHi & hi);
-    return (mem[at + BASE]! + i) as PageIndex;
+    mem[at + SCAV] = mem[at + SCAV]! & ~lo;
+    mem[at + SCAV + 1] = mem[at + SCAV + 1]! & ~hi;
+    mem[at + FREE] = mem[at + FREE]! | lo;
+    mem[at + FREE + 1] = mem[at + FREE + 1]! | hi;
   }
 }
 

@@ -54,14 +54,22 @@ export class SpanCache {
     return this.mem[this.at + LEN] === 0;
   }
 
+  /** The free record that is handed out next, or 0 when none is at hand. It stays here until `drop`. */
+  get top(): SpanPtr {
+    const len = this.mem[this.at + LEN]!;
+    return len === 0 ? (NIL as SpanPtr) : (this.mem[this.at + SPANS + len - 1] as SpanPtr);
+  }
+
+  /** The record `top` has become a span. */
+  drop(): void {
+    this.mem[this.at + LEN] = this.mem[this.at + LEN]! - 1;
+  }
+
   /** A free record, or 0 when none is at hand. */
-  take(): SpanPtr {
-    const mem = this.mem;
-    const at = this.at;
-    const len = mem[at + LEN]!;
-    if (len === 0) return NIL as SpanPtr;
-    mem[at + LEN] = len - 1;
-    return mem[at + SPANS + len - 1] as SpanPtr;
+  private take(): SpanPtr {
+    const s = this.top;
+    if (s !== NIL) this.drop();
+    return s;
   }
 
   /** A free record, or 0 when the region is full. Refills an empty cache. */
@@ -110,7 +118,7 @@ export class SpanCache {
     return this.mem[this.at + FREED_LEN] === FREED_SIZE;
   }
 
-  /** Keeps a dead span until its pages are given back. True when it is time for that. Not when `freedFull`. */
+  /** Keeps a span, which is about to die, until its pages are given back. True when it is time for that. Not when `freedFull`. */
   keepFreed(s: SpanPtr, npages: number): boolean {
     const mem = this.mem;
     const at = this.at;
@@ -120,6 +128,14 @@ export class SpanCache {
     mem[at + FREED_LEN] = len + 1;
     mem[at + FREED_PAGES] = pages;
     return len + 1 === FREED_SIZE || pages >= PAGES_LIMIT;
+  }
+
+  /** The freed spans that wait, with their pages counted again, after the owner has died. */
+  recountFreed(npagesOf: (s: SpanPtr) => number): SpanPtr[] {
+    const { mem, at } = this;
+    const spans = Array.from(mem.subarray(at + FREED, at + FREED + mem[at + FREED_LEN]!)) as SpanPtr[];
+    mem[at + FREED_PAGES] = spans.reduce((sum, s) => sum + npagesOf(s), 0);
+    return spans;
   }
 
   /** A span whose pages are to be given back now; 0 when none waits. */

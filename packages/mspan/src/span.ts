@@ -57,7 +57,7 @@ const fields = {
   limit: { access: "const", doc: "address after the last slot" },
   ownFreedBits: { access: "atomic", words: 2, doc: "the freed bits themselves, for spans of at most 64 slots" },
   allocCount: { access: "owner", doc: "slots handed out and not merged back, as of the last time the span was taken, merged or put back" },
-  holder: { access: "owner", doc: "P id + 1 whose mcache holds the span; 0 when none" },
+  holder: { access: "owner", doc: "P id + 1 that holds the span, in its mcache or on the way there or back; 0 on a set, and for a large block in use by hand" },
   onSet: { access: "lock:central", doc: "which set of which central the span is on (span class * 4 + set + 1); 0 when on none" },
   next: { access: "lock:central", doc: "next span of the set" },
   prev: { access: "lock:central", doc: "previous span of the set" },

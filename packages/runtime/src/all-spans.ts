@@ -10,7 +10,8 @@ export function* allSpans(layers: Layers): Generator<SpanPtr> {
   const end = pages.frontier.heapEnd;
   for (let page: number = pages.firstPage; page < end; ) {
     const s = pages.spanOf(page * PAGE_SIZE);
-    if (s !== 0) yield s;
+    // Before the yield: the caller may free the span.
     page += s === 0 ? 1 : Math.max(1, mem[s + MSpan.offset.npages]!);
+    if (s !== 0) yield s;
   }
 }

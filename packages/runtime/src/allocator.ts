@@ -24,7 +24,7 @@ import type { SlotFreer } from "./slot-freer.ts";
 
 const {
   startAddr: START_ADDR, elemSize: ELEM_SIZE, needzero: NEEDZERO, spanClass: SPAN_CLASS, freeIndex: FREE_INDEX, allocCache: ALLOC_CACHE,
-  allocCount: ALLOC_COUNT, largeType: LARGE_TYPE,
+  allocCount: ALLOC_COUNT, holder: HOLDER, largeType: LARGE_TYPE,
 } = MSpan.offset;
 const { largeAllocs: LARGE_ALLOCS, largeAllocBytes: LARGE_ALLOC_BYTES, tiny: TINY, tinyOffset: TINY_OFFSET } = MCache.offset;
 const CLASS8 = SIZE_TO_CLASS8;
@@ -161,6 +161,8 @@ export class Allocator {
     mem[s + FREE_INDEX] = 1;
     mem[s + ALLOC_CACHE] = 0;
     mem[s + ALLOC_COUNT] = 1;
+    // A block is its user's: from here on whoever takes over from this thread, if it dies, leaves it alone.
+    if (this.collector === undefined) mem[s + HOLDER] = 0;
     const count = (this.cache.base + LARGE_ALLOCS) >>> 1;
     const bytes = (this.cache.base + LARGE_ALLOC_BYTES) >>> 1;
     this.f64[count] = this.f64[count]! + 1;

@@ -151,7 +151,6 @@ describe("a thread that died", () => {
     p.collector.mutator.enter();
     const s = p.layers.pages.spanOf(root);
     expect(p.layers.central.takeThisForSweep(s, p.layers.sweeper!)).toBe(true);
-    p.mem[p.layers.processors.gcOf(p.processorId) + GcProcessor.offset.sweepingSpan] = s;
     bury(p);
     d.to(STEP_IDLE);
     expect([isThere(d.p, root), broken()]).toEqual([true, []]);

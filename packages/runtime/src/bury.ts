@@ -3,7 +3,7 @@
  *
  * Nothing tells a thread that another has died; whoever started it knows (Node: the worker's `exit` event), and says so. The caller then becomes that
  * P for a moment, on its record: what it was marking is scanned again, a sweep it was in is ended, what it had shaded is marked, its handles and functions are let
- * go, its cached spans and pages go back, and its place is free. A lock that it held cannot be repaired: it stays taken, and whoever wants it
+ * go, its spans and pages go back, and its place is free. A lock that it held cannot be repaired: it stays taken, and whoever wants it
  * gets `ERR_LOCK_TIMEOUT`; so that is looked at first, and said at once.
  *
  * A thread that is alive must not be buried: it would go on using what others get.
@@ -17,6 +17,7 @@ import { Collected } from "./collected.ts";
 import { HeapError, describeValue } from "./errors.ts";
 import { HEADER_PTR, HeapHeader } from "./header.ts";
 import { Layers, isCollected } from "./layers.ts";
+import { diedInMerge, takeBackOrphans } from "./orphans.ts";
 import { ProfileState } from "./profile/profile-record.ts";
 import { RootsState } from "./roots/roots-record.ts";
 
@@ -24,7 +25,7 @@ import { RootsState } from "./roots/roots-record.ts";
  * Frees the place of the thread that was P `id`. False when no thread is that P, or another takes over from it just now.
  *
  * @throws HeapError `ERR_PROCESSOR` when `id` is no P, or the caller's own; `ERR_HEAP_DAMAGED` when it died in the middle of driving a cycle,
- * or with a lock in its hands.
+ * with a lock in its hands, or, by hand, while it took back what was freed.
  */
 export function bury(layers: Layers, ownId: number, id: unknown, zeroAddr: Addr): boolean {
   const { processors, region, config, plan } = layers;
@@ -37,11 +38,15 @@ export function bury(layers: Layers, ownId: number, id: unknown, zeroAddr: Addr)
   if (lock !== undefined) {
     throw new HeapError("ERR_HEAP_DAMAGED", `the thread that was P ${id} died with the lock ${lock} in its hands, so what that guards may be half changed; save what you need and make another heap`);
   }
+  if (!isCollected(config) && diedInMerge(dead)) {
+    throw new HeapError("ERR_HEAP_DAMAGED", `the thread that was P ${id} died while it took back what was freed in a span, so which of its slots are free cannot be known; save what you need and make another heap`);
+  }
   if (isCollected(config)) {
     const collected = new Collected(dead, id, true, {}, (collector) => new Allocator(region, dead, zeroAddr, collector), false);
     if (!collected.collector.mutator.claimDead()) return false;
     collected.bury(() => { dead.releaseAll(); });
   } else {
+    takeBackOrphans(dead);
     dead.releaseAll();
   }
   processors.release(id);

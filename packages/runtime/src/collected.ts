@@ -11,6 +11,7 @@ import type { Layers } from "./layers.ts";
 import { nextGoal } from "./mem-stats.ts";
 import { NamedRoots } from "./named-roots.ts";
 import { ObjectHost } from "./object-host.ts";
+import { takeBackOrphans } from "./orphans.ts";
 import type { LeakReport } from "./roots/root-host.ts";
 import { TypeTable } from "./types/type-table.ts";
 
@@ -172,6 +173,8 @@ export class Collected {
   bury(release: () => void): void {
     const { collector } = this;
     collector.takeOver();
+    // Before the poll: until this P acks it, no phase follows in which the generations of these spans would be other ones.
+    takeBackOrphans(this.layers);
     // As if in a turn: the P is claimed, so nobody else acts for it.
     collector.turns.open = true;
     collector.mutator.poll();

@@ -169,7 +169,6 @@ export class Collector implements CollectorHooks {
     mem[at + P.greyLen] = 0;
     mem[at + P.assistDebt] = 0;
     mem[at + P.marking] = 0;
-    mem[at + P.sweepingSpan] = 0;
     mem[at + P.turnSince] = 0;
   }
 
@@ -179,7 +178,7 @@ export class Collector implements CollectorHooks {
   }
 
   /**
-   * Takes over from the thread that was this P and died: what it was sweeping is finished, what it was marking is scanned again.
+   * Takes over from the thread that was this P and died: what it was marking is scanned again.
    *
    * @throws HeapError `ERR_HEAP_DAMAGED` when it died while it drove the cycle: how far it had come cannot be known.
    */
@@ -196,7 +195,6 @@ export class Collector implements CollectorHooks {
     }
     this.marker.discard();
     Atomics.store(mem, this.layers.processors.gcOf(this.layers.mutexes.owner - 1) + P.marking, 0);
-    this.layers.sweeper!.finishBroken();
   }
 
   private processorsView(): Processors {

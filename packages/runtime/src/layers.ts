@@ -103,13 +103,13 @@ export class Layers {
     });
     this.scavenging = new Scavenging(region, plan, this.mutexes, this.pages, processors, collected);
     this.sweeper = collected
-      ? new SpanSweeper(region, plan.at("gc"), processors.gcOf(id), processors.mcacheOf(id), this.spans, this.marks, this.pages, sweepKernel(region, (config.flags & FLAG_CLOBBER_FREE) !== 0))
+      ? new SpanSweeper(region, plan.at("gc"), processors.mcacheOf(id), this.spans, this.marks, this.pages, sweepKernel(region, (config.flags & FLAG_CLOBBER_FREE) !== 0))
       : undefined;
     this.central = new Central(region, plan.at("mcentral"), this.spans, this.freed, this.mutexes, this.pages, this.sweeper);
     this.cache = this.cacheOf(id);
     this.profiler = new HeapProfiler(region, plan, this.mutexes, this.pages, collected);
     this.samples = collected ? undefined : this.sampleByHand();
-    this.freer = new SlotFreer(region, this.freed, this.central, this.pages, this.cache, this.samples);
+    this.freer = new SlotFreer(region, this.freed, this.central, this.pages, this.cache, this.samples, id + 1);
     this.tiny = new Tiny(region, processors.mcacheOf(id), this.cache, this.spans, this.tinyBits, this.pages, this.freer, collected);
   }
 

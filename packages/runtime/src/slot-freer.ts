@@ -11,7 +11,7 @@ import type { Heap as PageHeap } from "@mallocgc/mheap";
 import { FREE_DONE, FREE_EMPTY, FREE_LIST, FREE_NOT_LIVE, MSpan, type FreedBits, type SpanPtr } from "@mallocgc/mspan";
 import type { Region } from "@mallocgc/sysmem";
 
-const { spanClass: SPAN_CLASS, elemSize: ELEM_SIZE, sampled: SAMPLED } = MSpan.offset;
+const { spanClass: SPAN_CLASS, elemSize: ELEM_SIZE, holder: HOLDER, sampled: SAMPLED } = MSpan.offset;
 const { largeFrees: LARGE_FREES, largeFreeBytes: LARGE_FREE_BYTES } = MCache.offset;
 const DONE = FREE_DONE;
 const EMPTY = FREE_EMPTY;
@@ -27,8 +27,9 @@ export class SlotFreer implements SlotSink {
   private readonly pages: PageHeap;
   private readonly cache: Cache;
   private readonly samples: Specials | undefined;
+  private readonly owner: number;
 
-  constructor(region: Region, freed: FreedBits, central: Central, pages: PageHeap, cache: Cache, samples: Specials | undefined) {
+  constructor(region: Region, freed: FreedBits, central: Central, pages: PageHeap, cache: Cache, samples: Specials | undefined, owner: number) {
     this.mem = region.i32;
     this.f64 = region.f64;
     this.freed = freed;
@@ -36,6 +37,7 @@ export class SlotFreer implements SlotSink {
     this.pages = pages;
     this.cache = cache;
     this.samples = samples;
+    this.owner = owner;
   }
 
   /** Frees a slot of any span. False, and nothing changed, when the slot is free already or was never handed out. */
@@ -58,12 +60,13 @@ export class SlotFreer implements SlotSink {
     else if (owed === EMPTY) this.central.release(s);
   }
 
-  /** A large object is its span: once its one bit is won, nobody else knows the span. */
+  /** A large object is its span: once its one bit is won, nobody else knows the span, and this P holds it. */
   private freeLarge(s: SpanPtr): void {
     const base = this.cache.base;
     const f64 = this.f64;
     const count = (base + LARGE_FREES) >>> 1;
     const bytes = (base + LARGE_FREE_BYTES) >>> 1;
+    this.mem[s + HOLDER] = this.owner;
     f64[count] = f64[count]! + 1;
     f64[bytes] = f64[bytes]! + (this.mem[s + ELEM_SIZE]! >>> 0);
     this.pages.free(s);

@@ -79,7 +79,6 @@ const DAMAGES: Damage[] = [
   ["a pointer in a large array", (s) => (s.large + 8 + 4 * 10_000) >>> 2, 0x7ffffff0, "a pointer leads to an object"],
   ["the span's generation", (s) => s.span(s.node) + SPAN.sweepgen, 77, "sweepgen"],
   ["the turn word: at rest with something shaded", (s) => s.p + P.greyLen, 3, "a P in no turn has nothing shaded"],
-  ["sweepingSpan", (s) => s.p + P.sweepingSpan, 64, "nobody is in the middle of a sweep"],
   ["a P's record as a marker", (s) => s.p + P.work, 0, "a P is a marker"],
   ["sweeping", (s) => s.gc + G.sweeping, 1, "between cycles no span is unswept"],
   ["what a second mark has found", (s) => s.gc + G.lostObjects, 2, "a second mark finds what the first has found"],

@@ -5,7 +5,7 @@
 import { createRegion, type Addr, type Region } from "@mallocgc/sysmem";
 import { Allocator } from "../allocator.ts";
 import { Collector } from "../collector.ts";
-import { joinByHandle, joinHeap, type HeapHandle } from "../join.ts";
+import { joinByHandle, joinHeap, type HeapHandle, type Joined } from "../join.ts";
 import { HEADER_PTR, HEAP_CLOSED, HEAP_OPEN, HeapHeader, LAYOUT_VERSION, MAGIC } from "../header.ts";
 import { heapFingerprint, planHeap, type Layers } from "../layers.ts";
 import { HeapProfiler } from "../profile/heap-profiler.ts";
@@ -40,6 +40,18 @@ export class TestHeap {
     });
     this.made = true;
     return new TestP(joined.layers, joined.processorId);
+  }
+
+  /** One more P of a heap made with `gc: false`, which sees it through `region`: only its layers. */
+  attachByHand(region: Region): Joined {
+    const { config } = this;
+    const joined = joinHeap(region, config, planHeap(config), this.made ? undefined : (layers) => {
+      layers.pages.init();
+      layers.central.init();
+      HeapProfiler.init(layers.region.i32, layers.plan, config.profile.rate, config.profile.tableBytes);
+    });
+    this.made = true;
+    return joined;
   }
 
   /** What a P in another thread attaches with. After the first `attach`. */
