@@ -9,8 +9,8 @@
  *     h           swept or fresh, on its way to an mcache
  *     h+1, h+3    on its way from an mcache
  *
- * and then it goes where it belongs: to its central, or, a large block that was just made or freed by hand, to the heap. In a heap that is freed by hand, a thread may besides have died between freeing a slot and moving
- * the span to another set for it; whoever finds that does it.
+ * and then it goes where it belongs: to its central, or, a large block that was just being made or freed by hand, to the heap. In a heap that is
+ * freed by hand, a thread may besides have died between freeing a slot and moving the span to another set for it; whoever finds that does it.
  */
 import { FREED_FULL, FREED_HELD, FREED_LISTED, MSpan, freedCount, freedMerges, freedState, type SpanPtr } from "@mallocgc/mspan";
 import { allSpans } from "./all-spans.ts";
